@@ -1,0 +1,75 @@
+"""A recipe with its parameters filled in and its matrix expanded: what the graph is built from.
+
+Plain data. The recipe room makes it out of text; the graph room knows nothing of where it came from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from sdflow.problems import Marks, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """`$node` or `$node.port`: the output of another node, as the whole value of a field."""
+
+    node: str
+    port: str | None = None
+
+    def __str__(self) -> str:
+        return f"${self.node}" if self.port is None else f"${self.node}.{self.port}"
+
+
+FieldValue: TypeAlias = "None | bool | int | float | str | Ref | list[FieldValue] | dict[str, FieldValue]"
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """One node of one cell, as written, with parameters substituted. `fields` leaves out `type`."""
+
+    name: str
+    type: str
+    fields: Mapping[str, FieldValue]
+    marks: Marks
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """One output file of one cell.
+
+    `path` is relative to the output folder, with everything filled in but `{index}`, which stands for the
+    picture's place in its batch.
+    """
+
+    path: str
+    ref: Ref
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One combination of the matrix; a recipe without a matrix has a single cell with an empty label."""
+
+    label: str
+    params: Mapping[str, Json]
+    nodes: tuple[NodeSpec, ...]
+    outputs: tuple[OutputSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """All cells of one recipe.
+
+    `file` is how messages call the recipe, `base` the folder that its relative paths start from, `identity`
+    what the index of runs knows the recipe by.
+    """
+
+    name: str
+    file: str
+    base: Path
+    identity: str
+    cells: tuple[Cell, ...]
+    resolved: Mapping[str, Json] = field(default_factory=dict)
