@@ -1,0 +1,177 @@
+"""From the cells of a recipe to one graph, in which equal nodes are one node."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sdflow.composition import Cell, Composition, NodeSpec, OutputSpec
+from sdflow.graph.fields import BuildContext
+from sdflow.graph.node import Node, Path
+from sdflow.graph.references import circle_problem, in_order, references
+from sdflow.graph.registry import Registry
+from sdflow.graph.validate import Wires, unknown_node, validate_node
+from sdflow.graph.wire import Wire
+from sdflow.problems import Position, Problem, UserError
+
+_RANDOM_SEED_BITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a node of the graph comes from: a node of a recipe, in the first cell that has it."""
+
+    cell: str
+    name: str
+    spec: NodeSpec
+
+    def at(self, path: Sequence[str | int]) -> Position | None:
+        """The position of one of its fields."""
+        return self.spec.marks.at(tuple(path))
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """One node: its number, its type and fields, and where it was written (several places when merged)."""
+
+    id: int
+    node: Node
+    origins: tuple[Origin, ...]
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its name in the recipe, with the cell where there is a matrix."""
+        origin = self.origins[0]
+        return f"{origin.name} [{origin.cell}]" if origin.cell else origin.name
+
+    def wires(self) -> tuple[tuple[Path, Wire], ...]:
+        """Its inputs."""
+        return tuple(self.node.wires())
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOutput:
+    """An output file: what is written there, and by which cell."""
+
+    path: str
+    wire: Wire
+    cell: str
+    position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Nodes in an order in which each comes after those that feed it, and the files that are asked for."""
+
+    nodes: tuple[GraphNode, ...]
+    outputs: tuple[GraphOutput, ...]
+    names: Mapping[tuple[str, str], int]
+    file: str = ""
+
+    def named(self, name: str) -> tuple[int, ...]:
+        """Numbers of the nodes with a name in the recipe, one per different cell."""
+        return tuple(dict.fromkeys(node for (_, found), node in self.names.items() if found == name))
+
+    def node_names(self) -> tuple[str, ...]:
+        """All names in the recipe."""
+        return tuple(dict.fromkeys(name for _, name in self.names))
+
+    def upstream(self, targets: Sequence[int]) -> frozenset[int]:
+        """The targets and everything that feeds them."""
+        seen: set[int] = set()
+        stack = list(targets)
+        while stack:
+            node = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                stack.extend(wire.node for _, wire in self.nodes[node].wires())
+        return frozenset(seen)
+
+
+@dataclass(slots=True)
+class _Builder:
+    """The state of one build; nothing of it outlives `build`."""
+
+    registry: Registry
+    draw: Callable[[str], int]
+    merged: dict[Node, int] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    origins: list[list[Origin]] = field(default_factory=list)
+    names: dict[tuple[str, str], int] = field(default_factory=dict)
+    outputs: list[GraphOutput] = field(default_factory=list)
+    problems: dict[Problem, None] = field(default_factory=dict)
+    known: dict[tuple[int, tuple[int, ...]], int | None] = field(default_factory=dict)
+
+    def cell(self, cell: Cell) -> None:
+        """Add the nodes and outputs of one cell."""
+        specs = {spec.name: spec for spec in cell.nodes}
+        wires = Wires()
+        order = in_order(specs)
+        for circle in order.circles:
+            self.problems[circle_problem(circle, specs)] = None
+        for name in (*order.names, *order.stuck):
+            self.spec(specs[name], cell, specs, wires)
+        for output in cell.outputs:
+            self.output(output, cell, specs, wires)
+
+    def spec(self, spec: NodeSpec, cell: Cell, specs: Mapping[str, NodeSpec], wires: Wires) -> int | None:
+        """Add one node; None when it is not valid."""
+        upstream = tuple(wires.numbers.get(ref.node, -1) for _, ref in references(spec))
+        memo = (id(spec), upstream)
+        if memo in self.known:
+            number = self.known[memo]
+        else:
+            context = BuildContext(lambda: self.draw(spec.name))
+            node, problems = validate_node(spec, specs, wires, self.registry, context)
+            self.problems.update(dict.fromkeys(problems))
+            number = None if node is None else self.merge(node)
+            self.known[memo] = number
+            if number is not None:
+                self.origins[number].append(Origin(cell.label, spec.name, spec))
+        if number is None:
+            wires.failed[spec.name] = self.registry.get(spec.type)
+        else:
+            wires.numbers[spec.name] = number
+            wires.types[number] = type(self.nodes[number])
+            self.names[cell.label, spec.name] = number
+        return number
+
+    def merge(self, node: Node) -> int:
+        """The number of a node; equal nodes share one."""
+        number = self.merged.setdefault(node, len(self.nodes))
+        if number == len(self.nodes):
+            self.nodes.append(node)
+            self.origins.append([])
+        return number
+
+    def output(self, output: OutputSpec, cell: Cell, specs: Mapping[str, NodeSpec], wires: Wires) -> None:
+        """Add one output file."""
+        found = unknown_node(output.ref, specs) if output.ref.node not in specs else wires.find(output.ref)
+        if isinstance(found, Wire):
+            self.outputs.append(GraphOutput(output.path, found, cell.label, output.position))
+        elif found is not None:
+            self.problems[found.placed(output.position)] = None
+
+
+def build(composition: Composition, registry: Registry, *, draw: Callable[[str], int] | None = None) -> Graph:
+    """Wire the nodes of all cells into one graph.
+
+    `draw` gives the seed for `seed: random` by the name of the node; by default one is drawn per name.
+
+    Raises:
+        UserError: every mistake in types, fields, references and kinds, and every cycle.
+    """
+    builder = _Builder(registry, draw or drawn_once())
+    for cell in composition.cells:
+        builder.cell(cell)
+    if builder.problems:
+        raise UserError(*builder.problems)
+    nodes = tuple(
+        GraphNode(number, node, tuple(builder.origins[number])) for number, node in enumerate(builder.nodes)
+    )
+    return Graph(nodes, tuple(builder.outputs), builder.names, composition.file)
+
+
+def drawn_once() -> Callable[[str], int]:
+    """A source of random seeds that gives every node name one seed, in all cells alike."""
+    drawn: dict[str, int] = {}
+    return lambda name: drawn.setdefault(name, secrets.randbits(_RANDOM_SEED_BITS))

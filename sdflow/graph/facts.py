@@ -1,0 +1,67 @@
+"""What planning may know of the world: facts that were read beforehand, never the files themselves."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sdflow.device import Device
+from sdflow.values import Component, Model
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """An input file: where it is, the sha256 of its bytes (`sha256:…`), and its picture's size where it is one."""
+
+    path: Path
+    digest: str
+    size: int
+    width: int = 0
+    height: int = 0
+    channels: int = 0
+    depth: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FileNeed:
+    """A node reads this file; `field` is where the recipe names it."""
+
+    field: tuple[str | int, ...]
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNeed:
+    """A node describes this model; `request` is understood by the models room alone."""
+
+    request: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How long a prompt is for a tokenizer: tokens without the two at its ends, and how many fit.
+
+    `cut` is the place in the text (in characters) where what does not fit begins.
+    """
+
+    count: int
+    limit: int
+    cut: int
+
+
+class Facts(Protocol):
+    """Answers to the needs of a graph's nodes."""
+
+    @property
+    def device(self) -> Device:
+        """Where the plan will run."""
+
+    def file(self, path: str) -> FileFacts:
+        """Facts about a file that was named in the needs."""
+
+    def model(self, request: Hashable) -> Model:
+        """The model of a request that was named in the needs."""
+
+    def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
+        """The length of a prompt, counted without transformers."""

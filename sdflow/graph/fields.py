@@ -1,0 +1,72 @@
+"""Types for the fields of nodes that mean more than their value: input files and seeds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
+
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """Marks a field that names a file which the node reads; keys hold its digest in place of its path."""
+
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotInKey:
+    """Marks a field that changes how a node runs and never its result."""
+
+
+ImageFile: TypeAlias = Annotated[str, Field(min_length=1), FileMark("image")]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What validating a node's fields may ask for: `draw` gives the seed for `random`."""
+
+    draw: Callable[[], int]
+
+
+def _draw(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, tuple):
+        return tuple(_draw(item, info) for item in value)
+    if value == "random":
+        context = info.context
+        if not isinstance(context, BuildContext):
+            raise ValueError("`random` is drawn while planning")
+        return context.draw()
+    return value
+
+
+_OneSeed: TypeAlias = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Seed: TypeAlias = Annotated[
+    _OneSeed | tuple[_OneSeed, ...],
+    BeforeValidator(_draw),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
+                {"const": "random"},
+                {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": MAX_SEED}, "minItems": 1},
+                {"type": "string", "pattern": r"^\$params\."},
+            ]
+        }
+    ),
+]
+
+
+def seeds_of(seed: int | tuple[int, ...], batch: int) -> tuple[int, ...]:
+    """One seed per item of a batch: item i has seed + i, or the i-th of a list.
+
+    Raises:
+        ValueError: a list of another length than the batch.
+    """
+    if isinstance(seed, tuple):
+        if len(seed) != batch:
+            raise ValueError(f"{len(seed)} seeds for a batch of {batch}")
+        return seed
+    return tuple((seed + item) % (MAX_SEED + 1) for item in range(batch))

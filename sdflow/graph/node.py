@@ -1,0 +1,227 @@
+"""The base class of all node types: one frozen pydantic class is schema, documentation, key and code."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from sdflow.composition import Json
+from sdflow.device import Device
+from sdflow.graph.facts import FileNeed, ModelNeed
+from sdflow.graph.fields import FileMark, NotInKey
+from sdflow.graph.wire import Wire
+from sdflow.values import Model, Spec, State, TrajectorySpec
+
+PlannedValue: TypeAlias = "Spec | Model"
+Need: TypeAlias = "FileNeed | ModelNeed"
+Path: TypeAlias = "tuple[str | int, ...]"
+
+
+class Refusal(Exception):  # noqa: N818 - not a failure of the program: a node says no to its inputs
+    """A node cannot do what it is asked; `field` is the one to point at in the recipe."""
+
+    def __init__(self, message: str, *, field: str | None = None, code: str = "SDF211", hint: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.code = code
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What running a node takes, from configurations and headers alone.
+
+    `work` is proportional to its time (the unit is the node type's own), `activations` the bytes that it needs
+    beside the weights of its components.
+    """
+
+    work: float = 1.0
+    activations: int = 0
+
+
+class States(Protocol):
+    """The trajectory of a running denoise: states that are there already, and a place for new ones."""
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        """Steps whose states somebody asked for and that are not kept yet."""
+
+    def latest(self, at_most: int) -> State | None:
+        """The kept state with the highest step that is not above `at_most`."""
+
+    def keep(self, state: State) -> None:
+        """Keep a state under its step."""
+
+
+class RunContext(Protocol):
+    """What a node may use while it runs."""
+
+    @property
+    def device(self) -> Device:
+        """Where to compute."""
+
+    @property
+    def states(self) -> States:
+        """The trajectory, for a node type that has one."""
+
+    def module(self, model: Model, role: str) -> AbstractContextManager[Any]:
+        """A component as a loaded module, resident while the context is open."""
+
+    def file(self, path: str) -> str:
+        """The absolute path of an input file."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how far the node is.
+
+        Raises:
+            KeyboardInterrupt: the user wants to stop.
+        """
+
+
+def _kebab(name: str) -> str:
+    return name.rstrip("_").replace("_", "-")
+
+
+class Node(BaseModel):
+    """A node type. Its fields are its pydantic fields, written with hyphens in recipes.
+
+    Class facts:
+        name, version: `type:` in a recipe, and the number to raise when results change.
+        outputs: output ports and their kinds; the first is what `$node` means.
+        lane: `device` nodes run one after the other where the models are, `host` nodes beside them.
+        numeric: whether the device's arithmetic is in the result, so that its numerics class is in the key.
+        stored: whether results are kept; a model is not, for it is described in full while planning.
+        open_ended: fields that only say where a trajectory ends.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=_kebab,
+        arbitrary_types_allowed=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 0
+    outputs: ClassVar[Mapping[str, str]] = {}
+    lane: ClassVar[Literal["device", "host"]] = "host"
+    numeric: ClassVar[bool] = False
+    stored: ClassVar[bool] = True
+    open_ended: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, *, type: str = "", version: int = 0, **kwargs: Any) -> None:  # noqa: A002 - the recipe's word
+        super().__init_subclass__(**kwargs)
+        cls.name = type
+        cls.version = version
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Swallow the class keywords that `__init_subclass__` has taken."""
+
+    def wires(self) -> Iterator[tuple[Path, Wire]]:
+        """Every input with the path of its field, in the order of the fields."""
+        for name in type(self).model_fields:
+            yield from _wires((name,), getattr(self, name))
+
+    def needs(self) -> Iterator[Need]:
+        """Files and models that planning has to read up on."""
+        for name, mark in file_fields(type(self)):
+            value = getattr(self, name)
+            if value is not None:
+                yield FileNeed((name,), value, mark.content)
+
+    def components(self, model: Model) -> frozenset[str]:
+        """Roles of the model's components that are loaded to run this node, and that its result depends on."""
+        return frozenset()
+
+    def described(self, model: Model) -> Json:
+        """What of a model on an input port goes into the key; by default the components that are used."""
+        return model.describe(self.components(model))
+
+    def infer(self, *args: Any, **kwargs: Any) -> Mapping[str, PlannedValue]:
+        """`infer(facts, **inputs)`: what comes out, from what goes in.
+
+        Raises:
+            Refusal: the inputs do not fit.
+        """
+        raise NotImplementedError
+
+    def cost(self, *args: Any, **kwargs: Any) -> Cost:
+        """`cost(**inputs)`: what running takes."""
+        return Cost()
+
+    def states_needed(self, trajectory: TrajectorySpec) -> Sequence[int]:
+        """Which states of a trajectory on an input port this node reads."""
+        return ()
+
+    def frugal(self) -> "Node | None":
+        """The same node computed with less memory, for a second try; None when there is no such way."""
+        return None
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """`run(context, **inputs)`: the values that come out, by output port, or the only one."""
+        raise NotImplementedError
+
+    def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
+        """All plain fields with defaults filled in, as they go into the key; input files stay out."""
+        return {
+            _kebab(name): to_json(getattr(self, name)) for name in plain_fields(type(self)) if name not in without
+        }
+
+
+def to_json(value: Any) -> Json:
+    """A field's value as JSON. Nested models become mappings, tuples lists."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{type(value).__name__} cannot be part of a key")
+
+
+@cache
+def file_fields(node_type: type[Node]) -> tuple[tuple[str, FileMark], ...]:
+    """Fields that name input files."""
+    return tuple(
+        (name, mark)
+        for name, field in node_type.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, FileMark)
+    )
+
+
+@cache
+def input_fields(node_type: type[Node]) -> tuple[str, ...]:
+    """Fields that hold wires: single ones, optional ones and lists."""
+    return tuple(
+        name for name, field in node_type.model_fields.items() if "Wire" in str(field.annotation)
+    )
+
+
+@cache
+def plain_fields(node_type: type[Node]) -> tuple[str, ...]:
+    """Fields whose values go into the key as they are."""
+    left_out = {name for name, _ in file_fields(node_type)} | set(input_fields(node_type))
+    return tuple(
+        name
+        for name, field in node_type.model_fields.items()
+        if name not in left_out and not any(isinstance(mark, NotInKey) for mark in field.metadata)
+    )
+
+
+def _wires(path: Path, value: object) -> Iterator[tuple[Path, Wire]]:
+    if isinstance(value, Wire):
+        yield path, value
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _wires((*path, index), item)

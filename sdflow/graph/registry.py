@@ -1,0 +1,52 @@
+"""The node types that a program knows. A plain object, handed around; nothing registers itself."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import entry_points
+
+from sdflow.graph.node import Node
+from sdflow.problems import nearest
+
+ENTRY_POINT_GROUP = "sdflow.nodes"
+
+
+class Registry:
+    """Node types by name."""
+
+    def __init__(self, types: Iterable[type[Node]]) -> None:
+        self._types: dict[str, type[Node]] = {}
+        for node_type in types:
+            other = self._types.setdefault(node_type.name, node_type)
+            if other is not node_type:
+                raise ValueError(f"two node types are called {node_type.name}: {other!r} and {node_type!r}")
+
+    def __iter__(self) -> Iterator[type[Node]]:
+        return iter(self._types.values())
+
+    def get(self, name: str) -> type[Node] | None:
+        """The node type of a name."""
+        return self._types.get(name)
+
+    def nearest(self, name: str) -> str | None:
+        """The most similar known name."""
+        return nearest(name, self._types)
+
+    @cached_property
+    def versions(self) -> Mapping[str, int]:
+        """Version of each node type."""
+        return {name: node_type.version for name, node_type in self._types.items()}
+
+
+def third_party_types() -> list[type[Node]]:
+    """Node types that installed packages offer under the entry point group `sdflow.nodes`.
+
+    Raises:
+        TypeError: an entry point is something else than a node type.
+    """
+    found: list[type[Node]] = []
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        node_type = entry.load()
+        if not (isinstance(node_type, type) and issubclass(node_type, Node) and node_type.name):
+            raise TypeError(f"entry point {entry.name} of {ENTRY_POINT_GROUP} is not a node type")
+        found.append(node_type)
+    return found
