@@ -3,6 +3,7 @@
 from sdflow.values.conditioning import Conditioning, Entry
 from sdflow.values.encoded import Encoded, RawTensor
 from sdflow.values.image import Image, Mask
+from sdflow.values.kinds import StoredValue, decode
 from sdflow.values.latent import Latent
 from sdflow.values.model import Component, Location, Model, WeightFile, canonical_json, digest_of_json
 from sdflow.values.spec import (
@@ -40,9 +41,11 @@ __all__ = [
     "RawTensor",
     "Spec",
     "State",
+    "StoredValue",
     "Trajectory",
     "TrajectorySpec",
     "WeightFile",
     "canonical_json",
+    "decode",
     "digest_of_json",
 ]

@@ -1,0 +1,104 @@
+"""What a running node sees of the engine."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any, Protocol, cast
+
+from sdflow.composition import Json
+from sdflow.device import Device
+from sdflow.engine.results import Results
+from sdflow.graph.facts import Facts
+from sdflow.graph.keys import state_key
+from sdflow.store import LostValueError
+from sdflow.values import Component, Model, State
+
+
+class InterruptedRunError(Exception):
+    """The user asked to stop; what is finished is kept."""
+
+
+class ComponentPool(Protocol):
+    """Where loaded components come from."""
+
+    def use(self, component: Component) -> AbstractContextManager[Any]:
+        """A component as a module, resident while the context is open."""
+
+    def clear(self) -> None:
+        """Drop everything that is not in use."""
+
+
+@dataclass(slots=True)
+class StoredStates:
+    """The trajectory of one denoise in the store."""
+
+    results: Results
+    trajectory: str
+    wanted: frozenset[int]
+    result_kept: bool
+    ignore_kept: bool
+    environment: Mapping[str, Json]
+    write: Callable[[Callable[[], None]], None]
+    fresh: set[int] = field(default_factory=set)
+
+    @property
+    def last_needed(self) -> int | None:
+        """The step after which nothing is needed any more; None when the result itself is."""
+        return max(self.wanted) if self.result_kept and self.wanted else None
+
+    def latest(self, at_most: int) -> State | None:
+        """The kept state with the highest step that is not above `at_most`."""
+        if self.ignore_kept:
+            return None
+        for step in range(at_most, -1, -1):
+            key = state_key(self.trajectory, step)
+            if self.results.find(key) is not None:
+                try:
+                    return cast("State", self.results.value(key, "state"))
+                except LostValueError:
+                    continue
+        return None
+
+    def keep(self, state: State) -> None:
+        """Write a state beside the running node."""
+        key = state_key(self.trajectory, state.step)
+        self.fresh.add(state.step)
+        values = {"state": state}
+        preimage: dict[str, Json] = {"node": "state", "trajectory": self.trajectory, "step": state.step}
+        self.results.begin(key, values)
+        self.write(
+            lambda: self.results.save(
+                key, preimage, values, seconds=0.0, peak_bytes=None, environment=self.environment
+            )
+        )
+
+
+@dataclass(slots=True)
+class Running:
+    """The context of one run of one node (`sdflow.graph.node.RunContext`)."""
+
+    device: Device
+    facts: Facts
+    pool: Callable[[], ComponentPool]
+    stop: Event
+    on_progress: Callable[[int, int], None]
+    states: StoredStates
+
+    def module(self, model: Model, role: str) -> AbstractContextManager[Any]:
+        """A component as a loaded module, resident while the context is open."""
+        return self.pool().use(model.components[role])
+
+    def file(self, path: str) -> str:
+        """The absolute path of an input file."""
+        return str(self.facts.file(path).path)
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how far the node is, and stop here when the user wants to.
+
+        Raises:
+            InterruptedRunError: the user wants to stop.
+        """
+        self.on_progress(done, total)
+        if self.stop.is_set():
+            raise InterruptedRunError

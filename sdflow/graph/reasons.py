@@ -1,0 +1,59 @@
+"""Why a node has to run, in a few words: what differs from the last time."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from sdflow.composition import Json
+
+_LONGEST = 48
+
+
+def difference(before: Mapping[str, Json], now: Mapping[str, Json], sources: Mapping[str, str]) -> list[str]:
+    """What changed between two preimages: `steps 20 → 30`, `input sample changed`, `model unet changed`, …
+
+    `sources` names the node that feeds each input.
+    """
+    if before.get("node") != now.get("node"):
+        return [f"type {before.get('node')} → {now.get('node')}"]
+    found: list[str] = []
+    if before.get("version") != now.get("version"):
+        found.append(f"node version {before.get('version')} → {now.get('version')}")
+    found += [
+        f"{name} {shown(old)} → {shown(new)}"
+        for name, old, new in _changed(before, now, "fields")
+    ]
+    found += [f"file of {name} changed" for name, _, _ in _changed(before, now, "files")]
+    for name, old, new in _changed(before, now, "inputs"):
+        found += _input_reason(name, old, new, sources)
+    found += [f"{name} {shown(old)} → {shown(new)}" for name, old, new in _changed(before, now, "numerics")]
+    return found or ["format of keys changed"]
+
+
+def _input_reason(name: str, old: Json, new: Json, sources: Mapping[str, str]) -> list[str]:
+    if isinstance(old, dict) and isinstance(new, dict) and "model" in old and "model" in new:
+        parts = [role for role, _, _ in _changed(old, new, "model")]
+        return [f"model {role} changed" for role in parts]
+    if isinstance(old, dict) and isinstance(new, dict) and old.get("trajectory") == new.get("trajectory") is not None:
+        return [f"other states of {sources.get(name, name)}"]
+    return [f"input {sources.get(name, name)} changed"]
+
+
+def _changed(before: Mapping[str, Json], now: Mapping[str, Json], part: str) -> list[tuple[str, Json, Json]]:
+    old = before.get(part)
+    new = now.get(part)
+    old_map = cast("dict[str, Json]", old) if isinstance(old, dict) else {}
+    new_map = cast("dict[str, Json]", new) if isinstance(new, dict) else {}
+    names: Sequence[str] = list(dict.fromkeys((*new_map, *old_map)))
+    return [
+        (name, old_map.get(name), new_map.get(name))
+        for name in names
+        if old_map.get(name) != new_map.get(name)
+    ]
+
+
+def shown(value: Json) -> str:
+    """A field's value, short enough for a line."""
+    if value is None:
+        return "none"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
