@@ -1,8 +1,9 @@
 """The stored form of a value: a JSON skeleton and named tensors, as one safetensors file.
 
-The format (https://huggingface.co/docs/safetensors, "Format") is a length, a JSON header and the tensors' bytes.
-It is written and read here because the library's own byte-level calls have changed their signature between
-releases, and because its array-level calls would import torch or numpy. A test has the library read these files.
+The format (https://huggingface.co/docs/safetensors, "Format") is a length, a JSON header and the tensors'
+bytes. It is written and read here because the library's own byte-level calls have changed their signature
+between releases, and because its array-level calls would import torch or numpy. A test has the library read
+these files.
 """
 
 import json
@@ -31,7 +32,7 @@ _METADATA = "__metadata__"
 
 @dataclass(frozen=True, slots=True)
 class RawTensor:
-    """A tensor as bytes, row-major and little-endian. `dtype` is safetensors' name: `F32`, `U8`, …
+    """A tensor as bytes, row-major and little-endian. `dtype` is safetensors' name, such as `F32`.
 
     Raises:
         ValueError: dtype, shape and data do not fit each other.
@@ -96,11 +97,9 @@ class Encoded:
         """
         try:
             header, body = _split(blob)
-            about = json.loads(header.pop(_METADATA)["sdflow"], parse_constant=_refuse_constant)
+            about = json.loads(_text(header.pop(_METADATA)["sdflow"]), parse_constant=_refuse_constant)
             kind, skeleton = about["kind"], about["skeleton"]
-            if not isinstance(kind, str):
-                raise ValueError("the kind is no text")
-            return cls(kind, skeleton, _tensors(header, body))
+            return cls(_text(kind), skeleton, _tensors(header, body))
         except (struct.error, KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
             raise ValueError(f"not a stored value: {error}") from error
 
@@ -121,7 +120,7 @@ def _tensors(header: Mapping[str, Mapping[str, object]], body: memoryview) -> di
         begin, end = _whole_numbers(entry["data_offsets"])
         if begin != filled or not begin <= end <= len(body):
             raise ValueError(f"the bytes {begin} to {end} of {len(body)} are not those after {filled}")
-        tensors[name] = RawTensor(str(entry["dtype"]), _whole_numbers(entry["shape"]), body[begin:end])
+        tensors[name] = RawTensor(_text(entry["dtype"]), _whole_numbers(entry["shape"]), body[begin:end])
         filled = end
     if filled != len(body):
         raise ValueError(f"{len(body) - filled} bytes belong to no tensor")
@@ -132,6 +131,12 @@ def _whole_numbers(value: object) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(number) is int and number >= 0 for number in value):
         raise ValueError(f"not a list of sizes: {value!r:.40}")
     return tuple(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"not a text: {value!r:.40}")  # noqa: TRY004  # wrong bytes, not a wrong call
+    return value
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
