@@ -17,15 +17,25 @@ class Code:
 
 CODES: dict[str, Code] = {
     # 1xx: the text and form of a recipe
-    "SDF100": Code("cannot read the file", "The file does not exist, is a folder, or the system refused to read it."),
-    "SDF101": Code("not UTF-8 text", "A recipe is a text file in UTF-8; this one is binary or in another encoding."),
+    "SDF100": Code(
+        "cannot read the file", "The file does not exist, is a folder, or the system refused to read it."
+    ),
+    "SDF101": Code(
+        "not UTF-8 text", "A recipe is a text file in UTF-8; this one is binary or in another encoding."
+    ),
     "SDF102": Code("empty file", "The file holds nothing, or only comments."),
     "SDF103": Code("too large", "The file is longer, nested deeper or holds more values than sdflow reads."),
-    "SDF104": Code("byte order mark", "The file begins with an invisible U+FEFF. Save it as UTF-8 without BOM."),
+    "SDF104": Code(
+        "byte order mark", "The file begins with an invisible U+FEFF. Save it as UTF-8 without BOM."
+    ),
     "SDF105": Code("not valid YAML", "The text breaks the rules of YAML at this place."),
     "SDF106": Code("tab", "YAML is indented with spaces only; a tab stands where they should."),
-    "SDF107": Code("invisible character", "A control character or an unusual line separator stands in the text."),
-    "SDF108": Code("duplicate key", "A key stands twice in one mapping, so that one of its values would be lost."),
+    "SDF107": Code(
+        "invisible character", "A control character or an unusual line separator stands in the text."
+    ),
+    "SDF108": Code(
+        "duplicate key", "A key stands twice in one mapping, so that one of its values would be lost."
+    ),
     "SDF109": Code("tag", "YAML tags (`!…`) are not part of recipes: they could name code."),
     "SDF110": Code("merge key", "`<<` is not part of YAML 1.2. Write the keys out, or use a param."),
     "SDF111": Code("several documents", "One file holds one recipe; a second `---` begins another document."),
@@ -33,24 +43,44 @@ CODES: dict[str, Code] = {
     "SDF113": Code("bad alias", "An alias (`*name`) is undefined, contains itself, or repeats too much."),
     "SDF114": Code("not a usable number", "Numbers are finite, and integers fit into 64 bits."),
     "SDF115": Code("directive", "Of YAML's directives (`%…`) only `%YAML 1.2` may stand in a recipe."),
-    "SDF116": Code("other format version", "`sdflow:` names a version of the recipe format that this sdflow cannot read."),
+    "SDF116": Code(
+        "other format version", "`sdflow:` names a version of the recipe format that this sdflow cannot read."
+    ),
     "SDF117": Code("unknown key", "A recipe, a param or a values file has no such key."),
     "SDF118": Code("missing key", "A key that every recipe needs was left out."),
-    "SDF119": Code("wrong form", "A part of the recipe has another form than it must have, such as a text for a list."),
-    "SDF120": Code("bad name", "Names of nodes and params are letters, digits, `-` and `_`, beginning with a letter."),
-    "SDF121": Code("reserved name", "The name means something of its own, as `params` does in `$params.seed`."),
+    "SDF119": Code(
+        "wrong form", "A part of the recipe has another form than it must have, such as a text for a list."
+    ),
+    "SDF120": Code(
+        "bad name", "Names of nodes and params are letters, digits, `-` and `_`, beginning with a letter."
+    ),
+    "SDF121": Code(
+        "reserved name", "The name means something of its own, as `params` does in `$params.seed`."
+    ),
     "SDF122": Code("reserved output form", "A mapping as an output is kept for richer outputs to come."),
-    "SDF130": Code("bad reference", "A value that begins with `$` is no reference. `$$` writes a literal `$`."),
-    "SDF131": Code("unknown param", "A reference, an option or a values file names a param that is not declared."),
-    "SDF132": Code("bad param declaration", "A param's type, limits, choices and default do not fit together."),
-    "SDF133": Code("wrong param value", "The value has not the param's type, or lies outside its limits or choices."),
+    "SDF130": Code(
+        "bad reference", "A value that begins with `$` is no reference. `$$` writes a literal `$`."
+    ),
+    "SDF131": Code(
+        "unknown param", "A reference, an option or a values file names a param that is not declared."
+    ),
+    "SDF132": Code(
+        "bad param declaration", "A param's type, limits, choices and default do not fit together."
+    ),
+    "SDF133": Code(
+        "wrong param value", "The value has not the param's type, or lies outside its limits or choices."
+    ),
     "SDF134": Code("param without a value", "The param has no default, and nothing gave it a value."),
     "SDF135": Code("no effect", "A value was given for a param that no node and no output uses."),
     "SDF136": Code("bad option", "An option of the command line has another form than `name=value`."),
     "SDF137": Code("no such field to set", "`-s` names a place that the recipe does not have."),
     "SDF140": Code("unknown axis", "The matrix varies a param that is not declared."),
-    "SDF141": Code("bad matrix", "An axis is empty or repeats a value, or two options contradict each other."),
-    "SDF142": Code("nothing left", "Every combination of the matrix is excluded, or an exclude matches none."),
+    "SDF141": Code(
+        "bad matrix", "An axis is empty or repeats a value, or two options contradict each other."
+    ),
+    "SDF142": Code(
+        "nothing left", "Every combination of the matrix is excluded, or an exclude matches none."
+    ),
     "SDF143": Code("too many cells", "The matrix has more combinations than one run takes."),
     "SDF150": Code("bad file name", "The name of an output file breaks the rules of path templates."),
     "SDF151": Code("unknown placeholder", "A `{…}` in the name of an output file means nothing."),
