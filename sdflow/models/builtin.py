@@ -1,0 +1,69 @@
+"""Models that sdflow brings along: written on first use, under the cache."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdflow.models.refused import Refused
+from sdflow.problems import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """A model that is written by code. `version` goes up whenever what is written changes."""
+
+    version: int
+    about: str
+    write: Callable[[Path], object]
+
+
+def _write_tiny(folder: Path) -> object:
+    from sdflow.models.tiny import write_tiny  # torch is imported here, on first use, and never again
+
+    return write_tiny(folder)
+
+
+BUILTINS: Mapping[str, Builtin] = {
+    "tiny": Builtin(
+        1, "random weights in the layout of Stable Diffusion 1.5: coloured noise, in a second", _write_tiny
+    )
+}
+
+
+def builtin_folder(name: str, cache_root: Path, builtins: Mapping[str, Builtin] = BUILTINS) -> Path:
+    """The folder of a built-in model, written now if it was not yet.
+
+    Raises:
+        Refused: there is no such model, or the cache cannot be written.
+    """
+    builtin = builtins.get(name)
+    if builtin is None:
+        close = nearest(name, builtins)
+        listed = ", ".join(f"`builtin:{known}`" for known in builtins)
+        hint = f"Did you mean `builtin:{close}`?" if close else f"There is {listed}."
+        raise Refused("SDF312", f"there is no built-in model `{name}`", hint=hint)
+    folder = cache_root / "builtin" / f"{name}-{builtin.version}"
+    if not folder.is_dir():
+        try:
+            _write_whole(folder, builtin)
+        except OSError as error:
+            raise Refused("SDF302", f"`builtin:{name}` cannot be written: {error}") from error
+    return folder
+
+
+def _write_whole(folder: Path, builtin: Builtin) -> None:
+    """Written beside and renamed, so that a folder of this name is always complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    try:
+        builtin.write(temporary)
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was first, with the same bytes
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

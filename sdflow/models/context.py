@@ -1,0 +1,17 @@
+"""What every step of resolving a model needs to know."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdflow.models.hub_place import HubPlace
+from sdflow.models.tree import Memo
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where relative paths start, how digests are remembered, which hub, and where built-in models go."""
+
+    base: Path
+    memo: Memo
+    hub: HubPlace
+    cache_root: Path

@@ -1,0 +1,45 @@
+"""What a recipe asks for when it names a model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+ROLES = ("tokenizer", "text_encoder", "unet", "vae", "scheduler")
+"""The components of a Stable Diffusion model, named as in `model_index.json`."""
+
+WEIGHTED = ("text_encoder", "unet", "vae")
+"""The components that have weights."""
+
+Dtype: TypeAlias = Literal["auto", "float32", "float16", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartRequest:
+    """A place to take something from: a source as written, and for a hub id its branch, tag or commit.
+
+    `variant` picks `….fp16.safetensors` and the like; `subfolder` is a folder inside the source.
+    """
+
+    source: str
+    revision: str | None = None
+    variant: str | None = None
+    subfolder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """A model: a source, and parts from places of their own. Without a source, all roles are parts."""
+
+    source: str | None
+    revision: str | None = None
+    variant: str | None = None
+    subfolder: str | None = None
+    dtype: Dtype = "auto"
+    parts: Mapping[str, PartRequest] = field(default_factory=dict)
+
+    @property
+    def base(self) -> PartRequest | None:
+        """The place where everything comes from that is not a part."""
+        if self.source is None:
+            return None
+        return PartRequest(self.source, self.revision, self.variant, self.subfolder)

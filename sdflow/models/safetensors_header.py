@@ -1,0 +1,97 @@
+"""The header of a safetensors file: names, types and shapes of its tensors, without reading them.
+
+Format: https://huggingface.co/docs/safetensors ("Format"): eight bytes of length, little-endian, then JSON.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_LARGEST = 100 * 1024 * 1024  # the bound that the library itself keeps
+_WIDTHS = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
+    **dict.fromkeys(("F32", "I32", "U32"), 4),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
+    **dict.fromkeys(("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"), 1),
+}
+DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+
+
+class BrokenHeaderError(ValueError):
+    """The file is not a whole safetensors file; the message says what it is, to follow its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """Type (as safetensors calls it: `F32`) and shape of one tensor."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
+
+def read_header(file: Path) -> Mapping[str, TensorInfo]:
+    """The tensors of a safetensors file by name.
+
+    Raises:
+        BrokenHeaderError: the file is something else, or shorter or longer than its header says.
+        OSError: the file cannot be read.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        start = stream.read(512)
+        _refuse_other_files(start)
+        length = int.from_bytes(start[:8], "little")
+        if length > min(size - 8, _LARGEST) or start[8:9] != b"{":
+            raise BrokenHeaderError("is not a safetensors file, or only the beginning of one")
+        stream.seek(8)
+        text = stream.read(length)
+    try:
+        tensors, end = _parse(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BrokenHeaderError("has a header that is not valid") from error
+    if 8 + length + end != size:
+        what = "is cut off" if 8 + length + end > size else "has bytes after its end"
+        raise BrokenHeaderError(f"{what}: {size:,} bytes where its header tells of {8 + length + end:,}")
+    return tensors
+
+
+def _parse(header: dict[str, Any]) -> tuple[dict[str, TensorInfo], int]:
+    tensors: dict[str, TensorInfo] = {}
+    spans: list[tuple[int, int]] = []
+    for name, it in header.items():
+        if name == "__metadata__":
+            continue
+        info = TensorInfo(str(it["dtype"]), tuple(int(side) for side in it["shape"]))
+        begin, end = (int(edge) for edge in it["data_offsets"])
+        known = _WIDTHS.get(info.dtype)
+        if any(side < 0 for side in info.shape) or (known and info.elements * known != end - begin):
+            raise ValueError(name)
+        tensors[name] = info
+        spans.append((begin, end))
+    at = 0
+    for begin, end in sorted(spans):
+        if begin != at or end < begin:
+            raise ValueError("tensors overlap or leave gaps")
+        at = end
+    return tensors, at
+
+
+def _refuse_other_files(start: bytes) -> None:
+    if start.startswith(b"version https://git-lfs"):
+        raise BrokenHeaderError(
+            "is a Git LFS placeholder: the weights themselves were not fetched (`git lfs pull`)"
+        )
+    if start.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise BrokenHeaderError("is a web page: the download gave an error page instead of weights")
+    if start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        raise BrokenHeaderError("is a pickled checkpoint under another name")
+    if not start:
+        raise BrokenHeaderError("is empty")
