@@ -102,6 +102,7 @@ CODES: dict[str, Code] = {
     "SDF211": Code("shapes do not fit", "Sizes, batches or spaces of the wired values do not fit each other."),
     "SDF212": Code("not an output file", "A value of this kind cannot be written under this file name."),
     "SDF213": Code("a batch needs {index}", "Several pictures cannot be written to one file name."),
+    "SDF215": Code("nothing to do", "A recipe without outputs has nothing that needs to run."),
     "SDF214": Code("fields exclude each other", "Two fields were given of which only one can hold."),
     # 30x–31x: models
     "SDF301": Code("not a model source", "A source is a hub id `owner/name`, a folder, or `builtin:NAME`."),

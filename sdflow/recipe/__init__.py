@@ -1,0 +1,1 @@
+"""Recipes as text: strict YAML with positions, params, references, the matrix and the names of output files."""
