@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from threading import Lock
+from typing import cast
 
 from sdflow.composition import Json
 from sdflow.store import LostValueError, MemoryTier, Record, Store
@@ -38,14 +39,14 @@ class Results:
             writing = self._writing.get((key, port))
         if writing is not None:
             return writing
-        held: StoredValue | None = self._tier.get((key, port))
+        held = self._tier.get((key, port))
         if held is not None:
-            return held
+            return cast("StoredValue", held)
         record = self.store.find(key)
         if record is None or port not in record.outputs:
             raise LostValueError(key, port, "is not kept any more", damaged=False)
         try:
-            value = decode(self.store.load_port(record, port))
+            value = decode(self.store.load(record, (port,))[port])
         except ValueError as error:
             self.store.delete(key)
             raise LostValueError(key, port, str(error), damaged=True) from error

@@ -1,6 +1,5 @@
 """What planning may know of the world: facts that were read beforehand, never the files themselves."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -33,9 +32,10 @@ class FileNeed:
 
 @dataclass(frozen=True, slots=True)
 class ModelNeed:
-    """A node describes this model; `request` is understood by the models room alone."""
+    """A node describes this model; `request` is understood by the models room alone, `token` is its name here."""
 
-    request: Hashable
+    token: str
+    request: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Facts(Protocol):
     def file(self, path: str) -> FileFacts:
         """Facts about a file that was named in the needs."""
 
-    def model(self, request: Hashable) -> Model:
-        """The model of a request that was named in the needs."""
+    def model(self, token: str) -> Model:
+        """The model of a request that was named in the needs, by its token."""
 
     def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
         """The length of a prompt, counted without transformers."""

@@ -49,6 +49,10 @@ class States(Protocol):
     def wanted(self) -> frozenset[int]:
         """Steps whose states somebody asked for and that are not kept yet."""
 
+    @property
+    def last_needed(self) -> int | None:
+        """The step after which nothing is needed any more; None when the result itself is needed."""
+
     def latest(self, at_most: int) -> State | None:
         """The kept state with the highest step that is not above `at_most`."""
 

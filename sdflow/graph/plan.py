@@ -22,7 +22,7 @@ class Kept(Protocol):
     """What planning reads of a record."""
 
     @property
-    def preimage(self) -> Mapping[str, Json]:
+    def preimage(self) -> Json:
         """What its key was made of."""
 
 
@@ -31,6 +31,9 @@ class Memory(Protocol):
 
     def find(self, key: str) -> Kept | None:
         """The record of a key, when everything it needs is there."""
+
+    def before(self, key: str) -> Kept | None:
+        """The record of a key, whether its values are still there or not."""
 
     def previous(self, cell: str, node: str) -> str | None:
         """The key that a node of this recipe had when it last ran."""
@@ -222,8 +225,8 @@ def _reason(
         return "new"
     if before == keys[item.id].key:
         return "not kept any more"
-    record = memory.find(before)
-    if record is None:
+    record = memory.before(before)
+    if record is None or not isinstance(record.preimage, dict):
         return "changed since a result that is not kept any more"
     sources = {
         ".".join(map(str, path)).replace("_", "-"): graph.nodes[wire.node].origins[0].name

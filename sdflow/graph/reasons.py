@@ -1,7 +1,6 @@
 """Why a node has to run, in a few words: what differs from the last time."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from sdflow.composition import Json
 
@@ -41,8 +40,8 @@ def _input_reason(name: str, old: Json, new: Json, sources: Mapping[str, str]) -
 def _changed(before: Mapping[str, Json], now: Mapping[str, Json], part: str) -> list[tuple[str, Json, Json]]:
     old = before.get(part)
     new = now.get(part)
-    old_map = cast("dict[str, Json]", old) if isinstance(old, dict) else {}
-    new_map = cast("dict[str, Json]", new) if isinstance(new, dict) else {}
+    old_map = old if isinstance(old, dict) else {}
+    new_map = new if isinstance(new, dict) else {}
     names: Sequence[str] = list(dict.fromkeys((*new_map, *old_map)))
     return [
         (name, old_map.get(name), new_map.get(name))

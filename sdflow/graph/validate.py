@@ -102,10 +102,12 @@ def _explain(
 ) -> list[Problem]:
     """pydantic's errors in the words of a recipe; one per place, the most telling one."""
     known = [field.alias or name for name, field in node_type.model_fields.items()]
-    found: dict[tuple[str | int, ...], Problem] = {}
-    for detail in details:
-        path = _in_file(detail["loc"], spec)
-        if path in bad or isinstance(detail["input"], Unknown):
+    placed = [(_in_file(detail["loc"], spec), detail) for detail in details]
+    found: dict[Path, Problem] = {}
+    for path, detail in placed:
+        # A list whose items are wrong also counts as too short; only its items are worth a word.
+        inner = any(len(other) > len(path) and other[: len(path)] == path for other in (*bad, *(p for p, _ in placed)))
+        if path in bad or inner or isinstance(detail["input"], Unknown):
             continue
         found.setdefault(path, _problem(detail, path, spec, node_type, known))
     return list(found.values())
@@ -169,12 +171,14 @@ def _sentence(detail: ErrorDetails) -> str:
         "string_type": "takes text",
         "bool_type": "takes true or false",
         "tuple_type": "takes a list",
+        "too_short": "must not be empty",
         "string_too_short": "must not be empty",
         "literal_error": "takes {expected}",
     }
     known = limits.get(detail["type"])
     if known:
-        return f"{known.format(**context)}, not {given}"
+        what = known.format(**context)
+        return what if "empty" in what else f"{what}, not {given}"
     message = detail["msg"].removeprefix("Value error, ")
     return message[:1].lower() + message[1:] if message[:2].istitle() else message
 

@@ -1,0 +1,30 @@
+"""States of a trajectory as pictures."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sdflow.diffusion.latent_picture import latent_picture
+from sdflow.diffusion.vae import decode_latent
+from sdflow.values import Image, Latent, State
+
+
+def draw_states(
+    vae: Any, states: Sequence[State], item: int, *, device: str, on_state: Callable[[int, int], None]
+) -> tuple[Image, Image]:
+    """One item of each state, as the latent itself and decoded: two batches of as many pictures as states.
+
+    A state holds samples as the sampler scales them; they are brought to the scale of the VAE's latents first,
+    so that noise looks like noise at every step.
+    """
+    latents, decoded = [], []
+    for done, state in enumerate(states, start=1):
+        whole = state.latent
+        one = Latent(
+            whole.samples[item : item + 1], whole.streams[item : item + 1], whole.space, whole.level
+        )
+        latents.append(latent_picture(one).pixels)
+        decoded.append(decode_latent(vae, one, slicing=False, tiling=False, device=device).pixels)
+        on_state(done, len(states))
+    return Image(np.concatenate(latents)), Image(np.concatenate(decoded))

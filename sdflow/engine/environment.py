@@ -1,0 +1,56 @@
+"""What a result was made with: versions, processor, threads. Found without importing torch."""
+
+import os
+import platform
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from sdflow.composition import Json
+from sdflow.device import Device
+
+_PACKAGES = ("sdflow", "torch", "diffusers", "transformers", "numpy", "Pillow")
+
+
+def environment(device: Device) -> dict[str, Json]:
+    """Versions, device, processor and threads, as records hold them."""
+    return {
+        "versions": dict(versions()),
+        "python": platform.python_version(),
+        "device": device.name,
+        "processor": processor(),
+        "threads": _threads(),
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the packages whose code is in a result."""
+    found: dict[str, str] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def processor() -> str:
+    """The model of the processor."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _threads() -> int:
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)

@@ -1,0 +1,1 @@
+"""The vocabulary of recipes: one node type per file."""

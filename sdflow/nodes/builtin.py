@@ -1,0 +1,38 @@
+"""All node types that a recipe can name."""
+
+from functools import cache
+
+from sdflow.graph.registry import Registry, third_party_types
+from sdflow.nodes.decode import Decode
+from sdflow.nodes.denoise import Denoise
+from sdflow.nodes.encode_prompt import EncodePrompt
+from sdflow.nodes.grid import Grid
+from sdflow.nodes.init_latent import InitLatent
+from sdflow.nodes.init_latent_from_image import InitLatentFromImage
+from sdflow.nodes.load_image import LoadImage
+from sdflow.nodes.load_model import LoadModel
+from sdflow.nodes.preview import Preview
+from sdflow.nodes.resize_image import ResizeImage
+from sdflow.nodes.upscale import Upscale
+from sdflow.nodes.upscale_latent import UpscaleLatent
+
+BUILT_IN = (
+    LoadModel,
+    EncodePrompt,
+    LoadImage,
+    ResizeImage,
+    InitLatent,
+    InitLatentFromImage,
+    Denoise,
+    Decode,
+    Preview,
+    Upscale,
+    UpscaleLatent,
+    Grid,
+)
+
+
+@cache
+def default_registry() -> Registry:
+    """The node types of sdflow and of installed packages."""
+    return Registry((*BUILT_IN, *third_party_types()))

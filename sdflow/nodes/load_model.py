@@ -1,0 +1,87 @@
+"""`load-model`: which weights a recipe works with."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from sdflow.graph.facts import Facts, ModelNeed
+from sdflow.graph.node import Need, Node
+from sdflow.values import Model, canonical_json
+
+_PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+
+
+class Part(BaseModel):
+    """Where one component comes from, when not from the model's own source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    source: str = Field(min_length=1)
+    """A hub id, a folder beside the recipe, or builtin:NAME."""
+    revision: str | None = None
+    """Branch, tag or commit of a hub repository."""
+    variant: str | None = None
+    """Variant of the weight files, such as fp16."""
+    subfolder: str | None = None
+    """Folder inside the source; by default the component's own, where there is one."""
+
+
+def _part(value: object) -> object:
+    return {"source": value} if isinstance(value, str) else value
+
+
+PartField = Annotated[
+    Part | None,
+    BeforeValidator(_part),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
+]
+
+
+class LoadModel(Node, type="load-model", version=1):
+    """A Stable Diffusion model: from the Hugging Face hub, a folder, or built in; parts from anywhere."""
+
+    outputs = {"model": "Model"}
+    stored = False
+
+    source: str | None = Field(None, min_length=1)
+    """Hub id (owner/name), folder beside the recipe, or builtin:NAME. May be left out when every part is given."""
+    revision: str | None = None
+    """Branch, tag or commit of a hub repository. Without it, what the local cache has, else main."""
+    variant: str | None = None
+    """Variant of the weight files, such as fp16."""
+    subfolder: str | None = None
+    """Folder inside the source that holds the model."""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """Precision. auto is float16 on CUDA and float32 elsewhere."""
+    unet: PartField = None
+    """Another place for the UNet: a source, or a mapping of source, revision, variant and subfolder."""
+    vae: PartField = None
+    """Another place for the VAE."""
+    text_encoder: PartField = None
+    """Another place for the text encoder."""
+    tokenizer: PartField = None
+    """Another place for the tokenizer."""
+    scheduler: PartField = None
+    """Another place for the scheduler's configuration."""
+
+    @property
+    def token(self) -> str:
+        """The name of this request among the facts."""
+        return canonical_json(self.key_fields()).decode()
+
+    def needs(self) -> Iterator[Need]:
+        """The model."""
+        from sdflow.models.request import ModelRequest, PartRequest
+
+        parts = {
+            role: PartRequest(part.source, part.revision, part.variant, part.subfolder)
+            for role in _PARTS
+            if (part := getattr(self, role)) is not None
+        }
+        request = ModelRequest(self.source, self.revision, self.variant, self.subfolder, self.dtype, parts)
+        yield ModelNeed(self.token, request)
+
+    def infer(self, facts: Facts) -> Mapping[str, Model]:
+        """The model's description."""
+        return {"model": facts.model(self.token)}

@@ -1,0 +1,95 @@
+"""From what a graph needs to know to facts: files are digested, pictures measured, models described."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sdflow.device import Device
+from sdflow.graph.build import Graph, GraphNode
+from sdflow.graph.facts import FileFacts, FileNeed, ModelNeed, TokenCount
+from sdflow.problems import Problem, UserError
+from sdflow.values import Component, Model
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """How facts are found: the folder that paths start from, the digest memo, and the models room."""
+
+    base: Path
+    digest: Callable[[Path], str]
+    describe_model: Callable[[object], Model]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedFacts:
+    """The answers (`sdflow.graph.facts.Facts`)."""
+
+    device: Device
+    files: Mapping[str, FileFacts]
+    models: Mapping[str, Model]
+    _counts: dict[tuple[str, str], TokenCount] = field(default_factory=dict)
+
+    def file(self, path: str) -> FileFacts:
+        """Facts about a file that was named in the needs."""
+        return self.files[path]
+
+    def model(self, token: str) -> Model:
+        """The model of a request that was named in the needs, by its token."""
+        return self.models[token]
+
+    def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
+        """The length of a prompt, counted without transformers."""
+        from sdflow.diffusion.tokens import count_tokens
+
+        key = (tokenizer.digest, text)
+        if key not in self._counts:
+            folder = tokenizer.location.folder
+            if folder is None:
+                raise AssertionError("tokenizers are brought here while models are described")
+            self._counts[key] = count_tokens(folder, text)
+        return self._counts[key]
+
+
+def resolve(graph: Graph, resolver: Resolver, device: Device, nodes: frozenset[int] | None = None) -> ResolvedFacts:
+    """Find out everything that the nodes of a graph (or `nodes` of them) need to know.
+
+    Raises:
+        UserError: every file that cannot be read and every model that cannot be described, at their fields.
+    """
+    files: dict[str, FileFacts] = {}
+    models: dict[str, Model] = {}
+    problems: dict[Problem, None] = {}
+    for item in graph.nodes:
+        if nodes is not None and item.id not in nodes:
+            continue
+        for need in item.node.needs():
+            try:
+                if isinstance(need, FileNeed) and need.path not in files:
+                    files[need.path] = _file(need, resolver)
+                elif isinstance(need, ModelNeed) and need.token not in models:
+                    models[need.token] = resolver.describe_model(need.request)
+            except UserError as error:
+                problems.update(dict.fromkeys(_placed(error, item, need)))
+    if problems:
+        raise UserError(*problems)
+    return ResolvedFacts(device, files, models)
+
+
+def _placed(error: UserError, item: GraphNode, need: FileNeed | ModelNeed) -> tuple[Problem, ...]:
+    """The problems at the field that they are about."""
+    from sdflow.models.refused import ModelError
+
+    origin = item.origins[0]
+    if isinstance(error, ModelError):
+        return error.placed(origin.spec.marks, origin.name).problems
+    path = need.field if isinstance(need, FileNeed) else ()
+    return tuple(problem.placed(origin.at(path), origin.name) for problem in error.problems)
+
+
+def _file(need: FileNeed, resolver: Resolver) -> FileFacts:
+    from sdflow.pictures.read import facts_of
+
+    path = (resolver.base / Path(need.path).expanduser()).resolve()
+    image = facts_of(path)
+    digest, size = resolver.digest(path), path.stat().st_size
+    return FileFacts(path, digest, size, image.width, image.height, image.channels, image.depth)
