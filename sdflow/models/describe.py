@@ -1,0 +1,94 @@
+"""A model as `sdflow model show` tells it: rows of plain data, and a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sdflow.models.request import ROLES
+from sdflow.models.safetensors_header import DTYPES, BrokenHeaderError, read_header
+from sdflow.values import Component, Model
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentRow:
+    """What there is to say about one component. Sizes in bytes; `stored_dtype` is empty where unknown."""
+
+    role: str
+    class_name: str
+    parameters: int
+    size: int
+    stored_dtype: str
+    dtype: str
+    digest: str
+    where: str
+    download: int
+
+
+def component_rows(model: Model) -> tuple[ComponentRow, ...]:
+    """One row for each component, in the order in which a prompt becomes a picture."""
+    roles = sorted(model.components, key=lambda role: ROLES.index(role) if role in ROLES else len(ROLES))
+    return tuple(_row(model.components[role]) for role in roles)
+
+
+def component_table(rows: Sequence[ComponentRow]) -> str:
+    """The rows as text, in columns."""
+    head = ("part", "class", "parameters", "size", "dtype", "digest", "where")
+    lines = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(_aligned(cell, widths[column], column) for column, cell in enumerate(line)).rstrip()
+        for line in lines
+    )
+
+
+def human_size(size: int) -> str:
+    """Bytes as a reader says them: `3.4 GB`."""
+    value = float(size)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:  # noqa: PLR2004  # units of a thousand, as disks and the hub count
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"  # noqa: PLR2004
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def _row(component: Component) -> ComponentRow:
+    location = component.location
+    where = str(location.folder) if location.folder is not None else f"{location.source}, not downloaded"
+    return ComponentRow(
+        component.role,
+        component.class_name,
+        component.parameters,
+        sum(file.size for file in component.files),
+        stored_dtype(component),
+        component.dtype,
+        component.digest,
+        where,
+        location.download_bytes,
+    )
+
+
+def stored_dtype(component: Component) -> str:
+    """The dtype of most weights on disk, where the files are here and tell."""
+    folder = component.location.folder
+    counts: dict[str, int] = {}
+    for file in component.files:
+        if folder is None or not file.name.endswith(".safetensors"):
+            return ""
+        try:
+            for info in read_header(folder / file.name).values():
+                counts[info.dtype] = counts.get(info.dtype, 0) + info.elements
+        except (OSError, BrokenHeaderError):
+            return ""
+    known = {dtype: count for dtype, count in counts.items() if dtype in DTYPES}
+    return DTYPES[max(known, key=lambda dtype: known[dtype])] if known else ""
+
+
+def _cells(row: ComponentRow) -> tuple[str, ...]:
+    parameters = f"{row.parameters / 1e6:.1f} M" if row.parameters else ""
+    same = not row.stored_dtype or row.stored_dtype == row.dtype
+    dtype = row.dtype if same else f"{row.stored_dtype} → {row.dtype}"
+    size = human_size(row.size) if row.size else ""
+    return row.role, row.class_name, parameters, size, dtype, row.digest[:12], row.where
+
+
+def _aligned(cell: str, width: int, column: int) -> str:
+    return cell.rjust(width) if column in {2, 3} else cell.ljust(width)

@@ -1,0 +1,124 @@
+"""From a component's description to a module. Imports torch, and of diffusers and transformers what it needs.
+
+Modules are built on the meta device and given their weights directly: that is what `from_pretrained` does
+too, and quicker without its searching, and every weight gets memory of its own, aligned always alike.
+Alignment alone can move bits.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sdflow.models.state_dict import fit_keys, read_weights
+from sdflow.problems import NodeFailedError
+from sdflow.values import Component
+
+
+def load_component(component: Component, device: str) -> tuple[Any, int]:
+    """The module (or tokenizer) of a component and its bytes; nothing is asked of the network.
+
+    Modules are in evaluation mode and need no gradients; their weights are of the component's dtype.
+
+    Raises:
+        NodeFailedError: files are missing or broken, or do not fit the configuration.
+    """
+    name = component.role.replace("_", " ")
+    folder = component.location.folder
+    if folder is None:
+        raise NodeFailedError(f"the {name} of {component.location.source} is not on this machine")
+    try:
+        if component.role == "tokenizer":
+            return _tokenizer(component, folder), 0
+        module = _on_meta(component)
+        _give_weights(module, component, folder, torch.device(device))
+    except OSError as error:
+        raise NodeFailedError(f"the {name} of {component.location.source} cannot be read: {error}") from error
+    module.eval()
+    module.requires_grad_(False)
+    return module, sum(it.nbytes for it in (*module.parameters(), *module.buffers()))
+
+
+def _class(component: Component) -> Any:
+    found = getattr(importlib.import_module(component.library), component.class_name, None)
+    if found is None:
+        raise NodeFailedError(f"the installed {component.library} has no `{component.class_name}`")
+    return found
+
+
+def _tokenizer(component: Component, folder: Path) -> Any:
+    """Through `CLIPTokenizer`, which reads both its old files and `tokenizer.json`."""
+    return _class(component).from_pretrained(str(folder), local_files_only=True)
+
+
+def _on_meta(component: Component) -> "torch.nn.Module":
+    built = _class(component)
+    config = dict(component.config)
+    name = component.role.replace("_", " ")
+    try:
+        with torch.device("meta"):
+            if component.library == "diffusers":
+                module = built.from_config(config)
+            else:
+                module = built(built.config_class.from_dict(config))
+    except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        raise NodeFailedError(
+            f"no {name} can be built from the configuration in {component.location.source}: {error}"
+        ) from error
+    if not isinstance(module, torch.nn.Module):
+        raise NodeFailedError(f"`{component.class_name}` is not a module")
+    return module
+
+
+def _give_weights(
+    module: "torch.nn.Module", component: Component, folder: Path, device: "torch.device"
+) -> None:
+    dtype: torch.dtype = getattr(torch, component.dtype)
+    files = [folder / file.name for file in component.files]
+    stored = fit_keys(module, read_weights(files))
+    _check(module, stored, component)
+    weights = {name: _own(tensor, dtype, device) for name, tensor in stored.items()}
+    module.load_state_dict(weights, strict=True, assign=True)
+    _fill_buffers(module, device)
+
+
+def _own(tensor: "torch.Tensor", dtype: "torch.dtype", device: "torch.device") -> "torch.Tensor":
+    """A contiguous copy in memory of its own; torch aligns that to 64 bytes on the CPU, to 512 on CUDA."""
+    kept = dtype if tensor.is_floating_point() else tensor.dtype
+    return torch.empty(tensor.shape, dtype=kept, device=device).copy_(tensor)
+
+
+def _fill_buffers(module: "torch.nn.Module", device: "torch.device") -> None:
+    """Give buffers that no file holds their values: CLIP numbers its positions."""
+    for path, buffer in list(module.named_buffers()):
+        if buffer.device.type != "meta":
+            continue
+        owner, _, name = path.rpartition(".")
+        if name != "position_ids":
+            raise NodeFailedError(f"sdflow does not know the values of the buffer `{path}`")
+        values = torch.arange(buffer.shape[-1], device=device).expand(buffer.shape)
+        module.get_submodule(owner).register_buffer(name, values, persistent=False)
+
+
+def _check(module: "torch.nn.Module", stored: "dict[str, torch.Tensor]", component: Component) -> None:
+    wanted = module.state_dict()
+    where = f"the weights of the {component.role.replace('_', ' ')} of {component.location.source}"
+    hint = "The files may belong to another model than the configuration beside them."
+    missing = sorted(wanted.keys() - stored.keys())
+    if missing:
+        raise NodeFailedError(f"{where} lack {_some(missing)}", hint=hint)
+    foreign = sorted(stored.keys() - wanted.keys())
+    if foreign:
+        raise NodeFailedError(f"{where} hold {_some(foreign)}, which the model has no place for", hint=hint)
+    for name, tensor in stored.items():
+        if tensor.shape != wanted[name].shape:
+            sides, places = list(tensor.shape), list(wanted[name].shape)
+            raise NodeFailedError(
+                f"{where} do not fit: `{name}` is {sides}, and should be {places}", hint=hint
+            )
+
+
+def _some(names: list[str]) -> str:
+    listed = ", ".join(f"`{name}`" for name in names[:3])
+    return f"{listed} and {len(names) - 3} more" if len(names) > 3 else listed  # noqa: PLR2004
