@@ -147,6 +147,10 @@ class Session:
             offline=self.settings.offline,
         )
 
+    def resolver(self, base: Path) -> Resolver:
+        """How facts are found for a recipe in the folder `base`."""
+        return Resolver(base, self.memo.digest_of, lambda request: self.describe_model(request, base))
+
     def graph(self, composition: Composition) -> Graph:
         """The graph of a composition.
 
@@ -167,10 +171,7 @@ class Session:
         if not (choices.targets or graph.outputs):
             hint = "add outputs, such as  \"{name}.png\": $image,  or name nodes with --to"
             raise UserError(Problem("SDF215", "the recipe has no outputs, so nothing needs to run", hint=hint))
-        resolver = Resolver(
-            composition.base, self.memo.digest_of, lambda request: self.describe_model(request, composition.base)
-        )
-        facts = resolve(graph, resolver, self.device)
+        facts = resolve(graph, self.resolver(composition.base), self.device)
         inferred: Inferred = infer(graph, facts)
         check_outputs(graph, inferred)
         memory = _Memory(self, composition.identity)

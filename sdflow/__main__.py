@@ -1,0 +1,5 @@
+"""`python -m sdflow`."""
+
+from sdflow.cli.main import main
+
+main()

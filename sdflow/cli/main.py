@@ -1,0 +1,123 @@
+"""`sdflow`: finds the command, and turns whatever happens into an exit code.
+
+0 done, 1 a node failed, 2 the user's mistake, 70 a bug in sdflow, 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from sdflow.problems import UserError
+
+EXIT_FAILED = 1
+EXIT_MISTAKE = 2
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+_COMMANDS = {
+    "run": "Run a recipe; only what changed is computed.",
+    "plan": "Say what a run would do, why, and what it would take.",
+    "validate": "Check recipes without running them.",
+    "explain": "Say why a node would run, or what it was made from.",
+    "show": "Show the results of a node.",
+    "config": "Print the recipe with everything filled in, and where each value came from.",
+    "graph": "Draw the graph of a recipe.",
+    "nodes": "List node types, or describe one.",
+    "schema": "Print the JSON Schema of recipes, for editors.",
+    "new": "Copy one of sdflow's recipes to start from.",
+    "cache": "Look at and clean up what is kept.",
+    "model": "Describe models.",
+}
+
+
+class LazyGroup(click.Group):
+    """Commands are imported when they are called, so that `--help` costs nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of a day's work."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"sdflow.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, or the nearest right word."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from sdflow.problems import nearest
+
+            near = nearest(args[0], _COMMANDS)
+            hint = f" Did you mean {near}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="sdflow", message="sdflow %(version)s")
+def sdflow() -> None:
+    """Stable Diffusion workflows as YAML recipes: planned exactly, kept in git, computed once.
+
+    \b
+    sdflow new txt2img        start from a recipe
+    sdflow plan txt2img.yaml  see what will run, and why
+    sdflow run txt2img.yaml   make the picture
+    """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line and exit."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit code."""
+    try:
+        result = sdflow.main(arguments, prog_name="sdflow", standalone_mode=False)
+    except UserError as error:
+        show_problems(error)
+        return EXIT_MISTAKE
+    except click.ClickException as error:
+        error.show()
+        return EXIT_MISTAKE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads on (`sdflow nodes | head`): no reason for words, and none for a second error at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001 - the last resort: whatever arrives here is a bug, and says so
+        import traceback
+
+        traceback.print_exc()
+        click.echo("\nThis is a bug in sdflow, not a mistake of yours. Please report it with the text above.", err=True)
+        return EXIT_BUG
+    return result if isinstance(result, int) else 0
+
+
+def show_problems(error: UserError) -> None:
+    """Print problems with their source lines and carets."""
+    from sdflow.cli.sources import sources_of
+    from sdflow.problems.render import render
+
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    click.echo(render(error.problems, sources_of(error.problems), colour=colour), err=True)
+
+
+if __name__ == "__main__":
+    main()

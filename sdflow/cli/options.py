@@ -1,0 +1,96 @@
+"""Options that several commands share, and what they make of them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sdflow.composition import Composition
+from sdflow.workflow import Session, Settings, Wishes
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
+
+recipe_options: Callable[[F], F] = _all(
+    click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter."),
+    click.option(
+        "-f", "--values", "values", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
+        help="Set parameters from a YAML file.",
+    ),
+    click.option(
+        "-s", "--set", "overrides", multiple=True, metavar="PATH=VALUE",
+        help="Set a field, such as nodes.sample.steps=30.",
+    ),
+    click.option(
+        "--matrix", "matrix", multiple=True, metavar="NAME=A,B,…",
+        help="Run once for each value of a parameter; several make all combinations.",
+    ),
+)  # fmt: skip
+
+session_options: Callable[[F], F] = _all(
+    click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cuda, cuda:1, mps or cpu."),
+    click.option(
+        "--cache", type=click.Path(path_type=Path), metavar="DIR",
+        help="Where results are kept; by default SDFLOW_CACHE or the user's cache folder.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Keep nothing; use a temporary folder."),
+)  # fmt: skip
+
+plan_options: Callable[[F], F] = _all(
+    click.option("--to", multiple=True, metavar="NODE", help="Run only up to this node, in place of the outputs."),
+    click.option(
+        "--force", multiple=True, metavar="NODE[+]",
+        help="Run this node although it is kept; with a + everything after it, too.",
+    ),
+    click.option("--refresh", is_flag=True, help="Run everything, whatever is kept."),
+)  # fmt: skip
+
+
+def settings_of(options: dict[str, Any]) -> Settings:
+    """Take the session options out of a command's options."""
+    return Settings(
+        device=options.pop("device"),
+        cache=options.pop("cache"),
+        no_cache=options.pop("no_cache"),
+        environ=dict(os.environ),
+    )
+
+
+def session_of(options: dict[str, Any]) -> Session:
+    """A session with the options that a user gave."""
+    return Session(settings_of(options))
+
+
+def wishes_of(options: dict[str, Any]) -> Wishes:
+    """Take the plan options out of a command's options."""
+    return Wishes(to=options.pop("to"), force=options.pop("force"), refresh=options.pop("refresh"))
+
+
+def composition_of(recipe: Path, options: dict[str, Any]) -> Composition:
+    """Read a recipe (or the recipe in a picture) and fill in what the options say.
+
+    Raises:
+        UserError: everything that is wrong with it.
+    """
+    from sdflow.cli.composing import compose_file
+
+    return compose_file(
+        recipe,
+        params=options.pop("params"),
+        values=options.pop("values"),
+        overrides=options.pop("overrides"),
+        matrix=options.pop("matrix"),
+    )

@@ -1,0 +1,30 @@
+"""`sdflow validate`: is the recipe right?"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sdflow.cli import options as opt
+from sdflow.problems import Problem, UserError
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECIPE…")
+@opt.recipe_options
+@opt.session_options
+def command(recipes: tuple[Path, ...], **options: Any) -> None:
+    """Check RECIPEs: text, fields, wiring, input files, models and shapes. Nothing is downloaded or computed."""
+    from sdflow.cli.checking import check
+
+    found: list[Problem] = []
+    with opt.session_of(options).closing() as session:
+        for recipe in recipes:
+            try:
+                note = check(session, opt.composition_of(recipe, dict(options)))
+            except UserError as error:
+                found += error.problems
+            else:
+                click.echo(f"{recipe}: ok{note}")
+    if found:
+        raise UserError(*found)
