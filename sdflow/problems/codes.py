@@ -98,8 +98,12 @@ CODES: dict[str, Code] = {
     "SDF207": Code("unknown output", "A reference names an output that the node does not have."),
     "SDF208": Code("cycle", "Nodes wait for each other in a circle, so that none of them could ever start."),
     "SDF209": Code("not a port", "A field that takes a plain value was given the output of a node."),
-    "SDF210": Code("reference needed", "An input takes the output of a node, written `$node`, and got something else."),
-    "SDF211": Code("shapes do not fit", "Sizes, batches or spaces of the wired values do not fit each other."),
+    "SDF210": Code(
+        "reference needed", "An input takes the output of a node, written `$node`, and got something else."
+    ),
+    "SDF211": Code(
+        "shapes do not fit", "Sizes, batches or spaces of the wired values do not fit each other."
+    ),
     "SDF212": Code("not an output file", "A value of this kind cannot be written under this file name."),
     "SDF213": Code("a batch needs {index}", "Several pictures cannot be written to one file name."),
     "SDF215": Code("nothing to do", "A recipe without outputs has nothing that needs to run."),
@@ -109,19 +113,33 @@ CODES: dict[str, Code] = {
     "SDF302": Code("model not found", "The folder does not exist, or the hub has no such repository."),
     "SDF303": Code("unsupported model", "A model, or part of one, of a kind that sdflow does not run."),
     "SDF304": Code("not a model folder", "The folder holds no diffusers pipeline and no component of one."),
-    "SDF305": Code("broken weight file", "A weight file is incomplete, a placeholder, or something else entirely."),
-    "SDF306": Code("part missing", "The model lacks a component, or a file that a component cannot do without."),
+    "SDF305": Code(
+        "broken weight file", "A weight file is incomplete, a placeholder, or something else entirely."
+    ),
+    "SDF306": Code(
+        "part missing", "The model lacks a component, or a file that a component cannot do without."
+    ),
     "SDF307": Code("unknown variant", "The model has no weight files of this variant."),
-    "SDF308": Code("parts do not fit", "Components that do not belong together, such as a UNet and a text encoder."),
-    "SDF309": Code("hub not reachable", "A model is not on this machine and the hub could not be asked for it."),
+    "SDF308": Code(
+        "parts do not fit", "Components that do not belong together, such as a UNet and a text encoder."
+    ),
+    "SDF309": Code(
+        "hub not reachable", "A model is not on this machine and the hub could not be asked for it."
+    ),
     "SDF310": Code("no access", "The repository is gated or private: log in, and accept its licence first."),
     "SDF311": Code("unknown revision", "The repository has no such branch, tag or commit."),
-    "SDF312": Code("unknown built-in model", "`builtin:NAME` names a model that sdflow does not bring along."),
-    "SDF313": Code("no space for the download", "The disk of the hub cache has less space left than the model needs."),
+    "SDF312": Code(
+        "unknown built-in model", "`builtin:NAME` names a model that sdflow does not bring along."
+    ),
+    "SDF313": Code(
+        "no space for the download", "The disk of the hub cache has less space left than the model needs."
+    ),
     "SDF314": Code("broken configuration", "A model's JSON file cannot be read, or lacks what is needed."),
     "SDF315": Code("unknown subfolder", "The model has no such subfolder."),
     "SDF316": Code("custom code", "The model brings Python code of its own, which sdflow never runs."),
-    "SDF317": Code("download failed", "A file did not arrive whole. What has arrived is kept; run again to go on."),
+    "SDF317": Code(
+        "download failed", "A file did not arrive whole. What has arrived is kept; run again to go on."
+    ),
     # 34x: input pictures
     "SDF341": Code("no such picture", "The file of an input picture does not exist, or is a folder."),
     "SDF342": Code("not a picture", "The file holds something else than a picture, whatever its name says."),
@@ -147,12 +165,57 @@ CODES: dict[str, Code] = {
     "SDF702": Code("disk full", "No space was left for an output file. No half-written file stays behind."),
     "SDF703": Code("unknown file name extension", "Pictures are written as .png, .jpg, .jpeg or .webp."),
     "SDF704": Code("picture too large for its format", "JPEG and WebP have a largest width and height."),
-    "SDF705": Code("wrong option for a format", "A setting such as quality is out of range for the file format."),
+    "SDF705": Code(
+        "wrong option for a format", "A setting such as quality is out of range for the file format."
+    ),
     "SDF706": Code("name in the way", "A folder stands where a file should go, or the other way round."),
+    # 4xx: diffusion
+    "SDF401": Code(
+        "unknown sampler", "No sampler has this name. diffusers', A1111's and ComfyUI's names are understood."
+    ),
+    "SDF402": Code(
+        "sampler without equivalent",
+        "The sampler exists elsewhere, but diffusers has nothing that is truly it.",
+    ),
+    "SDF403": Code(
+        "unusable scheduler", "The model's own scheduler is not made for Stable Diffusion 1.x and 2.x."
+    ),
+    "SDF404": Code("impossible number of steps", "The sampler cannot do this number of steps on this model."),
+    "SDF405": Code(
+        "impossible range of steps", "Where the steps begin or end does not fit the latent or the schedule."
+    ),
+    "SDF406": Code(
+        "another schedule", "A partly denoised latent goes on only in the schedule that it was made in."
+    ),
+    "SDF407": Code(
+        "sampler needs a package", "The sampler computes with a Python package that is not installed."
+    ),
+    "SDF408": Code("prompt too long", "The prompt has more tokens than the text encoder reads in one piece."),
+    "SDF409": Code(
+        "conditioning does not fit", "Prompts and latent differ in number, or prompt and negative in length."
+    ),
+    "SDF410": Code(
+        "picture does not fit",
+        "Width and height of a picture to encode are multiples of the VAE's factor; it is RGB.",
+    ),
+    "SDF411": Code(
+        "impossible clip-skip", "As many layers of the text encoder as it has, or more, cannot be skipped."
+    ),
+    "SDF412": Code(
+        "unreadable tokenizer", "The tokenizer's folder lacks its vocabulary, or it cannot be read."
+    ),
     # 5xx: the store
-    "SDF501": Code("no room in the store", "The disk or the quota is full. What was stored before is still there."),
-    "SDF502": Code("a result is too large", "The file system, or a limit of the shell, allows no file of this size."),
-    "SDF503": Code("the store cannot be written", "The cache folder is read-only, or belongs to somebody else."),
+    "SDF501": Code(
+        "no room in the store", "The disk or the quota is full. What was stored before is still there."
+    ),
+    "SDF502": Code(
+        "a result is too large", "The file system, or a limit of the shell, allows no file of this size."
+    ),
+    "SDF503": Code(
+        "the store cannot be written", "The cache folder is read-only, or belongs to somebody else."
+    ),
     "SDF504": Code("the store cannot be used", "The cache folder is a file, or the disk does not answer."),
-    "SDF505": Code("a stored value is damaged", "Its bytes changed on the disk. It was removed and is computed again."),
+    "SDF505": Code(
+        "a stored value is damaged", "Its bytes changed on the disk. It was removed and is computed again."
+    ),
 }
