@@ -1,19 +1,19 @@
 """The spine of sdflow: a composition becomes a graph, facts, a plan, a run. The CLI and the API both stand on it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Event as Flag
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from sdflow.composition import Composition, Json
 from sdflow.device import Device
 from sdflow.engine.context import ComponentPool
 from sdflow.engine.environment import environment
-from sdflow.engine.events import Listener, ModelMoved, NodeProgress, RunFinished, RunStarted, Warned
+from sdflow.engine.events import Downloading, Listener, ModelMoved, RunFinished, RunStarted, Warned
 from sdflow.engine.execution import Execution, Outcome, Surroundings
 from sdflow.engine.interrupt import stop_on_interrupt
 from sdflow.engine.outputs import OutputWriter
@@ -31,9 +31,16 @@ from sdflow.problems import Problem, UserError, nearest
 from sdflow.resolve.device import find_device
 from sdflow.resolve.facts import ResolvedFacts, Resolver, resolve
 from sdflow.store import DigestMemo, LostValueError, MemoryTier, Record, RunIndex, Store, cache_root, default_limit
-from sdflow.values import Image, Model
+from sdflow.values import Component, Model
+
+if TYPE_CHECKING:
+    from sdflow.models.pool import PoolEvent
 
 _MEMORY_TIER_BYTES = 2**30
+_SHARE_OF_DEVICE = 0.7
+"""Of the device's memory, for weights; the rest is for activations."""
+_SHARE_OF_HOST = 0.5
+"""Of the host's memory, for weights that wait there for their next use on a GPU."""
 _MOST_LOSSES = 20
 
 
@@ -127,11 +134,27 @@ class Session:
 
     @cached_property
     def pool(self) -> ComponentPool:
-        """Loaded components; made when the first is needed, with torch."""
-        from sdflow.models.pool import Pool, default_budgets
+        """Loaded components; made when the first is needed, with torch. What is not here is downloaded."""
+        from sdflow.models.download import ensure_local
+        from sdflow.models.hub_place import HubPlace
+        from sdflow.models.pool import Pool
+        from sdflow.resolve.host_memory import host_memory
 
-        device, host = default_budgets(self.device)
-        return Pool(self.device, budget_bytes=device, host_budget_bytes=host, on_event=self._moved)
+        hub = HubPlace.of_environment(self.root, offline=self.settings.offline)
+
+        def ensure(component: Component) -> Component:
+            def progress(done: int, total: int) -> None:
+                self.listener(Downloading(component.role, done, total))
+
+            return ensure_local(component, progress, hub=hub)
+
+        return Pool(
+            self.device,
+            budget_bytes=int(self.device.memory_bytes * _SHARE_OF_DEVICE),
+            host_budget_bytes=int(host_memory() * _SHARE_OF_HOST),
+            on_event=self._moved,
+            ensure=ensure,
+        )
 
     def describe_model(self, request: object, base: Path) -> Model:
         """The description of a model, from a request of the models room."""
@@ -223,7 +246,6 @@ class Session:
         )
         if made.order:
             self.store.prepare()
-        prepared = self._download(prepared)
         writer = self._writer(prepared, out, metadata=metadata)
         execution: Execution
         outputs = {output.wire.node for output in graph.outputs} & made.nodes.keys()
@@ -254,32 +276,24 @@ class Session:
         writer.written.write()
         return outcome, writer.paths
 
-    def _download(self, prepared: Prepared) -> Prepared:
-        """Bring the components that the plan loads to this disk."""
-        if not prepared.plan.downloads:
-            return prepared
-        from sdflow.models.download import ensure_local
-
-        return ensure_local_all(prepared, ensure_local, self.listener)
-
     def _writer(self, prepared: Prepared, out: Path, *, metadata: bool) -> OutputWriter:
-        from sdflow.provenance.origin_of_output import origin_of_output
+        digests = {name: file.digest for name, file in prepared.facts.files.items()}
 
-        def origin(output: GraphOutput, keys: Mapping[int, Keyed]) -> Mapping[str, Json] | None:
+        def texts(output: GraphOutput, index: int, made_in: Mapping[str, Json]) -> Mapping[str, str]:
+            from sdflow.provenance.of_output import texts_of_output
+
             if not metadata:
-                return None
-            return origin_of_output(prepared.composition, prepared.plan, prepared.facts, output, keys)
+                return {}
+            return texts_of_output(prepared.composition, prepared.plan, digests, output, index, made_in)
 
         written = WrittenFiles.read(self.store.root / "written.json")
-        return OutputWriter(
-            prepared.plan, out.resolve(), self.results, written, self.listener, origin, _write_picture
-        )
+        return OutputWriter(prepared.plan, out.resolve(), self.results, written, self.listener, texts)
 
     def _measured(self, planned: PlannedNode, seconds: float) -> None:
         self.rates.add(planned.item.node.name, planned.scale, planned.cost.work, seconds)
 
-    def _moved(self, component: str, action: str, nbytes: int, seconds: float) -> None:
-        self.listener(ModelMoved(component, action, nbytes, seconds))
+    def _moved(self, event: "PoolEvent") -> None:
+        self.listener(ModelMoved(event.role, event.kind, event.size, event.seconds))
 
     def _remember(self, prepared: Prepared, outcome: Outcome) -> None:
         """What ran is what the next plan's reasons compare with."""
@@ -348,12 +362,6 @@ def _choices(graph: Graph, wishes: Wishes) -> Choices:
     if problems:
         raise UserError(*problems)
     return Choices(targets, wishes.refresh, frozenset(forced), frozenset(forced_on))
-
-
-def _write_picture(image: Image, index: int, path: Path, origin: Mapping[str, Json] | None) -> None:
-    from sdflow.pictures.write import write_picture
-
-    write_picture(image, index, path, origin)
 
 
 def _nobody(event: object) -> None:

@@ -1,8 +1,8 @@
 """What a running node sees of the engine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event
 from typing import Any, Protocol, cast
 
@@ -28,6 +28,12 @@ class ComponentPool(Protocol):
     def clear(self) -> None:
         """Drop everything that is not in use."""
 
+    def plan(self, needs: Sequence[frozenset[str]]) -> None:
+        """Say which component digests the coming nodes need, node by node."""
+
+    def advance(self) -> None:
+        """Say that the first of the planned nodes is done."""
+
 
 @dataclass(slots=True)
 class StoredStates:
@@ -40,18 +46,17 @@ class StoredStates:
     ignore_kept: bool
     environment: Mapping[str, Json]
     write: Callable[[Callable[[], None]], None]
-    fresh: set[int] = field(default_factory=set)
 
     @property
     def last_needed(self) -> int | None:
         """The step after which nothing is needed any more; None when the result itself is."""
         return max(self.wanted) if self.result_kept and self.wanted else None
 
-    def latest(self, at_most: int) -> State | None:
-        """The kept state with the highest step that is not above `at_most`."""
+    def latest(self, at_most: int, at_least: int) -> State | None:
+        """The kept state with the highest step in this range."""
         if self.ignore_kept:
             return None
-        for step in range(at_most, -1, -1):
+        for step in range(at_most, at_least - 1, -1):
             key = state_key(self.trajectory, step)
             if self.results.find(key) is not None:
                 try:
@@ -63,7 +68,6 @@ class StoredStates:
     def keep(self, state: State) -> None:
         """Write a state beside the running node."""
         key = state_key(self.trajectory, state.step)
-        self.fresh.add(state.step)
         values = {"state": state}
         preimage: dict[str, Json] = {"node": "state", "trajectory": self.trajectory, "step": state.step}
         self.results.begin(key, values)

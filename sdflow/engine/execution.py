@@ -6,7 +6,7 @@ last consumer is done.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from threading import Event
@@ -74,10 +74,14 @@ class Execution:
         self._keys: Mapping[int, Keyed] = plan.keys
         self._values: dict[int, Mapping[str, StoredValue]] = {}
         self._uses = _uses(plan)
-        self._waiting = {
-            n: {w.node for _, w in plan.graph.nodes[n].wires() if w.node in set(plan.order)} for n in plan.order
-        }
+        running = frozenset(plan.order)
+        self._waiting = {n: {w.node for _, w in plan.graph.nodes[n].wires()} & running for n in plan.order}
+        self._followers: dict[int, list[int]] = {}
+        for number, waiting in self._waiting.items():
+            for other in waiting:
+                self._followers.setdefault(other, []).append(number)
         self._lost_to: dict[int, str] = {}
+        self._announced = False
         self._outcome = Outcome()
         self._host = ThreadPoolExecutor(_HOST_THREADS, thread_name_prefix="sdflow-host")
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="sdflow-disk")
@@ -117,12 +121,22 @@ class Execution:
                 running[self._host.submit(self._run_node, number)] = number
             device = next((n for n in left if not self._is_host(n)), None)
             if device is not None and not self._waiting[device]:
+                self._announce(device, left)
                 left.remove(device)
                 self._run_node(device)
                 self._settle(device)
+                if self._announced:
+                    self._around.pool().advance()
             elif running:
                 wait(running, return_when=FIRST_COMPLETED)
             self._collect(running)
+
+    def _announce(self, number: int, left: Sequence[int]) -> None:
+        """Tell the pool which components are needed from here on, so that it keeps the right ones."""
+        if self._plan.nodes[number].components and not self._announced:
+            self._announced = True
+            coming = [self._plan.nodes[n].components for n in left if not self._is_host(n)]
+            self._around.pool().plan([frozenset(part.digest for part in parts) for parts in coming])
 
     def _over(self) -> bool:
         stopped = bool(self._outcome.failed) and not self._keep_going
@@ -140,8 +154,8 @@ class Execution:
     def _settle(self, number: int) -> None:
         """After a node: let its followers go, and drop what nobody needs any more."""
         if number in self._values:
-            for waiting in self._waiting.values():
-                waiting.discard(number)
+            for follower in self._followers.pop(number, ()):
+                self._waiting[follower].discard(number)
             self._around.ready(number, self._keys)
         for _, wire in self._graph.nodes[number].wires():
             self._uses[wire.node] = self._uses.get(wire.node, 1) - 1
@@ -169,6 +183,7 @@ class Execution:
             self._skip(number, self._lost_to.get(number, because))
 
     def _skip(self, number: int, because: str) -> None:
+        self._announced = False
         self._lost_to[number] = because
         self._outcome.skipped.append(number)
         self._around.listener(NodeSkipped(self._graph.nodes[number].name, because))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias
 
 from sdflow.composition import Json
 from sdflow.engine.events import Listener, OutputWritten
@@ -11,18 +11,19 @@ from sdflow.engine.results import Results
 from sdflow.engine.written import WrittenFiles
 from sdflow.graph.build import GraphOutput
 from sdflow.graph.keys import Keyed
-from sdflow.graph.outputs import TENSORS, file_name
+from sdflow.graph.outputs import file_name
 from sdflow.graph.plan import Plan
-from sdflow.values import Image, ImageSpec, digest_of_json
+from sdflow.values import Image, ImageSpec, StoredValue, digest_of_json
 
-PictureWriter = Callable[[Image, int, Path, "Mapping[str, Json] | None"], None]
+Texts: TypeAlias = "Mapping[str, str]"
 
 
 @dataclass(frozen=True, slots=True)
 class OutputWriter:
     """Writes what a plan's outputs ask for.
 
-    `origin` gives what a picture says of its making (None: nothing), `picture` writes one picture of a batch.
+    `texts` gives what a picture says of its making, from its output, its place in the batch, and the environment
+    that its result was made in.
     """
 
     plan: Plan
@@ -30,8 +31,7 @@ class OutputWriter:
     results: Results
     written: WrittenFiles
     listener: Listener
-    origin: Callable[[GraphOutput, Mapping[int, Keyed]], "Mapping[str, Json] | None"]
-    picture: PictureWriter
+    texts: Callable[[GraphOutput, int, Mapping[str, Json]], Texts]
     paths: dict[str, Path] = field(default_factory=dict)
 
     def of_node(self, number: int, keys: Mapping[int, Keyed]) -> None:
@@ -43,38 +43,29 @@ class OutputWriter:
         """
         for output in self.plan.outputs:
             if output.wire.node == number:
-                self._write(output, keys)
+                self._write(output, keys[number].key)
 
-    def _write(self, output: GraphOutput, keys: Mapping[int, Keyed]) -> None:
+    def _write(self, output: GraphOutput, key: str) -> None:
         planned = self.plan.inferred[output.wire.node][output.wire.port]
-        count = planned.batch if isinstance(planned, ImageSpec) else 1
-        origin = self.origin(output, keys)
-        name = self.plan.graph.nodes[output.wire.node].name
-        key = keys[output.wire.node].key
-        for index in range(count):
+        record = self.results.find(key)
+        environment = record.environment if record is not None and isinstance(record.environment, dict) else {}
+        for index in range(planned.batch if isinstance(planned, ImageSpec) else 1):
             relative = file_name(output.path, index)
             path = self.folder / relative
-            content: Json = [key, output.wire.port, index, None if origin is None else dict(origin)]
-            digest = digest_of_json(content)
+            texts = self.texts(output, index, environment) if isinstance(planned, ImageSpec) else {}
+            digest = digest_of_json([key, output.wire.port, index, dict(texts)])
             fresh = not self.written.is_right(path, digest)
             if fresh:
-                self._write_one(output, keys, index, path, origin)
+                self._write_one(self.results.value(key, output.wire.port), index, path, texts)
                 self.written.add(path, digest)
             self.paths[relative] = path
-            self.listener(OutputWritten(str(path), name, fresh))
+            self.listener(OutputWritten(str(path), self.plan.graph.nodes[output.wire.node].name, fresh))
 
-    def _write_one(
-        self,
-        output: GraphOutput,
-        keys: Mapping[int, Keyed],
-        index: int,
-        path: Path,
-        origin: "Mapping[str, Json] | None",
-    ) -> None:
-        value = self.results.value(keys[output.wire.node].key, output.wire.port)
-        if path.suffix.lower() == TENSORS:
-            from sdflow.pictures.write import write_bytes
+    def _write_one(self, value: StoredValue, index: int, path: Path, texts: Texts) -> None:
+        from sdflow.pictures.atomic import write_atomically
+        from sdflow.pictures.write import write
 
-            write_bytes(path, value.encode().to_bytes())
+        if isinstance(value, Image):
+            write(value, path, index=index, texts=texts)
         else:
-            self.picture(cast("Image", value), index, path, origin)
+            write_atomically(path, value.encode().to_bytes())

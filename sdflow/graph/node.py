@@ -53,8 +53,8 @@ class States(Protocol):
     def last_needed(self) -> int | None:
         """The step after which nothing is needed any more; None when the result itself is needed."""
 
-    def latest(self, at_most: int) -> State | None:
-        """The kept state with the highest step that is not above `at_most`."""
+    def latest(self, at_most: int, at_least: int) -> State | None:
+        """The kept state with the highest step in this range."""
 
     def keep(self, state: State) -> None:
         """Keep a state under its step."""

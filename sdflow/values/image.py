@@ -77,5 +77,6 @@ def _to_raw(array: "NDArray[np.uint8] | NDArray[np.uint16]") -> RawTensor:
 def _from_raw(raw: RawTensor) -> "NDArray[np.uint8] | NDArray[np.uint16]":
     import numpy as np
 
-    dtype = np.uint8 if raw.dtype == "U8" else np.uint16
-    return np.frombuffer(raw.data, dtype=dtype).reshape(raw.shape).copy()
+    if raw.dtype == "U8":
+        return np.frombuffer(raw.data, dtype=np.uint8).reshape(raw.shape).copy()
+    return np.frombuffer(raw.data, dtype=np.uint16).reshape(raw.shape).copy()
