@@ -1,6 +1,6 @@
 """Resizing: Pillow's filters, with transparency premultiplied and 16 bits kept."""
 
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from sdflow.pictures.colour import Rgba, parse_colour
 from sdflow.pictures.size import Fit, size_after
@@ -61,8 +61,7 @@ def channels_after(channels: int, *, fit: Fit = "stretch", background: str = "bl
 def _each(image: Image, change: "Callable[[Pixels], Pixels]") -> Image:
     import numpy as np
 
-    pixels: Pixels = np.stack([change(pixels) for pixels in image.pixels])
-    return Image(pixels)
+    return Image(cast("Pixels", np.stack([change(pixels) for pixels in image.pixels])))
 
 
 def _covering(old: tuple[int, int], new: tuple[int, int]) -> Box:

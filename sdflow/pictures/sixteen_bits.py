@@ -5,6 +5,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sdflow.pictures.png_texts import chunk
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -75,8 +77,3 @@ def encode(pixels: "NDArray[np.uint16]", level: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
     body = zlib.compress(filtered.tobytes(), level)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    """One chunk of a PNG: length, name, data, checksum."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

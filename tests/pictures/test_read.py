@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageCms, ImageOps
 
+from sdflow.pictures.png_texts import chunk
 from sdflow.pictures.read import ImageFacts, facts_of, read
-from sdflow.pictures.sixteen_bits import chunk, encode
+from sdflow.pictures.sixteen_bits import encode
 from sdflow.problems import UserError
 
 if TYPE_CHECKING:

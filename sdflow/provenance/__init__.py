@@ -1,0 +1,1 @@
+"""Where a picture comes from: the record inside it, and what other programs write there. No torch."""
