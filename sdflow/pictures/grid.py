@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sdflow.pictures.colour import Rgba, contrasting, parse_colour
+from sdflow.pictures.layout import lay_out
 from sdflow.pictures.resize import Filter, resize
-from sdflow.pictures.sheet import NO_WORDS, Box, Line, Sheet, Wording
-from sdflow.pictures.sheet_layout import lay_out
+from sdflow.pictures.sheet import Box, Line, Sheet, Side, Wording
 from sdflow.values.image import Image
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ def grid(
     images: Sequence[Image],
     *,
     columns: int | None = None,
-    wording: Wording = NO_WORDS,
+    labels: Sequence[str] = (),
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    title: str = "",
+    side: Side = "below",
     cell: tuple[int, int] | None = None,
     gap: int | None = None,
     text_size: int | None = None,
@@ -30,12 +34,14 @@ def grid(
 ) -> Image:
     """All pictures of all batches on one sheet, in order: uint8[1, height, width, 3], or 4 if see-through.
 
-    Pictures as large as their cell are put there to the bit. `grid_size` tells width and height beforehand.
+    Words and distances are those of `lay_out`; `grid_size` tells the size beforehand. Pictures as large as
+    their cell are put there to the bit, others are resized with `filter`.
 
     Raises:
         UserError: SDF348, SDF349.
     """
     pictures = [pixels for image in images for pixels in image.pixels]
+    wording = Wording(tuple(labels), tuple(row_labels), tuple(column_labels), title, side)
     sizes = [(pixels.shape[1], pixels.shape[0]) for pixels in pictures]
     sheet = lay_out(sizes, columns=columns, wording=wording, cell=cell, gap=gap, text_size=text_size)
     colour = parse_colour(background)
@@ -47,24 +53,6 @@ def grid(
     for line in sheet.lines:
         _write(canvas, line, strong if line.strong else soft)
     return Image(canvas[None])
-
-
-def grid_size(
-    sizes: Sequence[tuple[int, int]],
-    *,
-    columns: int | None = None,
-    wording: Wording = NO_WORDS,
-    cell: tuple[int, int] | None = None,
-    gap: int | None = None,
-    text_size: int | None = None,
-) -> tuple[int, int]:
-    """Width and height of the sheet that `grid` makes of pictures of these sizes (width, height).
-
-    Raises:
-        UserError: SDF348.
-    """
-    sheet = lay_out(sizes, columns=columns, wording=wording, cell=cell, gap=gap, text_size=text_size)
-    return sheet.width, sheet.height
 
 
 def _canvas(sheet: Sheet, colour: Rgba) -> "NDArray[np.uint8]":

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdflow.pictures.grid import grid, grid_size
+from sdflow.pictures.grid import grid
+from sdflow.pictures.layout import columns_for, grid_size, lay_out
 from sdflow.pictures.lettering import WIDTHS, drawable, width_of, wrapped
-from sdflow.pictures.sheet import Wording
-from sdflow.pictures.sheet_layout import columns_for, lay_out
+from sdflow.pictures.sheet import Side, Wording
 from sdflow.problems import UserError
 from sdflow.values import Image
 
@@ -44,7 +44,7 @@ def test_the_pictures_of_a_batch_are_cells_in_order() -> None:
 def test_a_picture_of_its_cells_size_is_there_to_the_bit() -> None:
     image = noise(33, 21)
     sheet = lay_out([(33, 21)] * 2, columns=2, wording=Wording(labels=["a", "b"], title="t"))
-    made = grid([image, image], columns=2, wording=Wording(labels=["a", "b"], title="t")).pixels[0]
+    made = grid([image, image], columns=2, labels=["a", "b"], title="t").pixels[0]
     for box in sheet.pictures:
         assert np.array_equal(made[box.top : box.top + 21, box.left : box.left + 33], image.pixels[0])
 
@@ -78,8 +78,11 @@ def test_sixteen_bits_are_rounded_to_eight() -> None:
 
 @pytest.mark.parametrize("background", ["white", "black", "#777777", "#ffe08a", "transparent"])
 def test_words_stand_out_from_the_background(background: str) -> None:
-    wording = Wording(labels=["label"], title="Title")
-    made = grid([plain(RED, 200, 100)], wording=wording, background=background).pixels[0].astype(int)
+    made = (
+        grid([plain(RED, 200, 100)], labels=["label"], title="Title", background=background)
+        .pixels[0]
+        .astype(int)
+    )
     words = made[: made.shape[0] // 8]  # the title
     assert np.abs(words - words[0, 0]).max() > 80
 
@@ -100,11 +103,12 @@ def test_the_size_is_the_planned_one(  # noqa: PLR0917
     above: bool,  # noqa: FBT001
     gap: int | None,
 ) -> None:
-    wording = Wording(
-        labels=texts[: len(sizes)] if labelled else (), title=texts[9], side="above" if above else "below"
+    labels = texts[: len(sizes)] if labelled else []
+    side: Side = "above" if above else "below"
+    made = grid(
+        [noise(*size) for size in sizes], columns=columns, labels=labels, title=texts[9], side=side, gap=gap
     )
-    made = grid([noise(*size) for size in sizes], columns=columns, wording=wording, gap=gap)
-    width, height = grid_size(sizes, columns=columns, wording=wording, gap=gap)
+    width, height = grid_size(sizes, columns=columns, labels=labels, title=texts[9], side=side, gap=gap)
     assert made.pixels.shape == (1, height, width, 3)
 
 
@@ -137,9 +141,9 @@ def test_columns_make_a_near_square(count: int, columns: int) -> None:
 
 
 def test_headers_decide_the_columns() -> None:
-    assert grid_size([(8, 8)] * 6, wording=Wording(columns=["a", "b"])) == grid_size(
-        [(8, 8)] * 6, columns=2, wording=Wording(columns=["a", "b"])
-    )
+    headed = grid_size([(8, 8)] * 6, column_labels=["a", "b"])
+    assert headed == grid_size([(8, 8)] * 6, columns=2, column_labels=["a", "b"])
+    assert grid_size([(8, 8)] * 6, row_labels=["a", "b"])[0] > headed[0]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ def test_headers_decide_the_columns() -> None:
 )
 def test_impossible_sheets(count: int, columns: int | None, wording: Wording) -> None:
     with pytest.raises(UserError) as caught:
-        grid_size([(8, 8)] * count, columns=columns, wording=wording)
+        lay_out([(8, 8)] * count, columns=columns, wording=wording)
     assert caught.value.problems[0].code == "SDF348"
 
 

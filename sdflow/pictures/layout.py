@@ -15,6 +15,29 @@ _HEADER_LINES = 3
 _TITLE_LINES = 3
 
 
+def grid_size(
+    sizes: Sequence[tuple[int, int]],
+    *,
+    columns: int | None = None,
+    labels: Sequence[str] = (),
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    title: str = "",
+    side: Side = "below",
+    cell: tuple[int, int] | None = None,
+    gap: int | None = None,
+    text_size: int | None = None,
+) -> tuple[int, int]:
+    """Width and height of the sheet that `grid` makes of pictures of these sizes (width, height).
+
+    Raises:
+        UserError: SDF348.
+    """
+    wording = Wording(tuple(labels), tuple(row_labels), tuple(column_labels), title, side)
+    sheet = lay_out(sizes, columns=columns, wording=wording, cell=cell, gap=gap, text_size=text_size)
+    return sheet.width, sheet.height
+
+
 def columns_for(count: int, cell: tuple[int, int]) -> int:
     """How many columns make a sheet of `count` cells nearest to a square, empty cells and all counted."""
 
