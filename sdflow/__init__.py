@@ -1,0 +1,24 @@
+"""sdflow: Stable Diffusion workflows as YAML recipes, planned exactly, kept in git, computed once.
+
+    import sdflow
+
+    recipe = sdflow.load("txt2img.yaml")
+    recipe.run(seed=7).images["image"]
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sdflow.api import Loaded, Run, load
+
+__version__ = "0.1.0"
+__all__ = ["Loaded", "Run", "__version__", "load"]
+
+
+def __getattr__(name: str) -> object:
+    """The API, imported when it is first used: `import sdflow` costs nothing."""
+    if name in __all__:
+        from sdflow import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module sdflow has no attribute {name}")

@@ -1,0 +1,33 @@
+"""What holds for all tests: one thread for each process, no network, a cache of their own."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Set before anything imports torch or huggingface_hub, which read them once.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.pop("SDFLOW_CACHE", None)
+os.environ["NO_COLOR"] = "1"
+
+import pytest  # noqa: E402 - after the environment
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(request: pytest.FixtureRequest) -> None:
+    """Nothing is read from or written to the cache of whoever runs the tests."""
+    folder = tempfile.TemporaryDirectory(prefix="sdflow-tests-")
+    request.addfinalizer(folder.cleanup)
+    os.environ["SDFLOW_CACHE"] = str(Path(folder.name) / "cache")
+    os.environ["HF_HOME"] = str(Path(folder.name) / "hf")
+
+
+@pytest.fixture(scope="session")
+def prototype() -> Path:
+    """A small trained model in diffusers' layout that may lie beside a checkout; without it, the test is skipped."""
+    folder = Path(__file__).parents[2] / "shared" / "models" / "toybox-prototype"
+    if not folder.is_dir():
+        pytest.skip("the trained prototype is not beside this checkout")
+    return folder
