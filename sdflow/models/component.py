@@ -47,7 +47,7 @@ def find_component(place: Place, role: str, dtype: str) -> Found:
     """
     tree, root = place.tree, place.root
     index = read_optional_json(tree, root, "model_index.json")
-    folder = _folder_of(tree, root, role, in_pipeline=index is not None)
+    folder = _folder_of(tree, root, role, in_pipeline=is_pipeline(tree, root))
     if role == "tokenizer":
         return Found(_tokenizer(tree, folder, _listed_class(index, role)))
     config = _read_config(tree, folder, role)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def quick_imports() -> Iterator[None]:
     """Hold the garbage collector back: large libraries import a fifth faster.
 
-    They make millions of objects that live as long as the process, and each collection walks over all of them.
+    They make millions of objects that live as long as the process; each collection walks over all of them.
     """
     enabled = gc.isenabled()
     gc.disable()

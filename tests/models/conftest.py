@@ -1,0 +1,44 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sdflow.device import Device
+from sdflow.models.hub_place import HubPlace
+from sdflow.models.request import ModelRequest
+from sdflow.models.resolve import resolve_model
+from sdflow.values import Model
+from tests.models.hub import Hub, running_hub
+from tests.models.layout import CPU, sha256, write_pipeline
+
+Resolve = Callable[..., Model]
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Path:
+    return write_pipeline(tmp_path / "pipeline")
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    with running_hub(tmp_path) as hub:
+        yield hub
+
+
+@pytest.fixture
+def resolve(tmp_path: Path) -> Resolve:
+    """`resolve_model` with its surroundings filled in; without a hub, the cache is empty and offline."""
+    nowhere = HubPlace(
+        tmp_path / "no-hub", "http://127.0.0.1:9", offline=True, listings=tmp_path / "no-listings"
+    )
+
+    def call(
+        request: ModelRequest | str, *, hub: HubPlace = nowhere, device: Device = CPU, base: Path = tmp_path
+    ) -> Model:
+        if isinstance(request, str):
+            request = ModelRequest(request)
+        return resolve_model(
+            request, base=base, device=device, memo=sha256, cache_root=tmp_path / "cache", hub=hub
+        )
+
+    return call
