@@ -20,7 +20,8 @@ def pipeline(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # this hub is on localhost
     with running_hub(tmp_path) as hub:
         yield hub
 
