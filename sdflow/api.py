@@ -8,10 +8,12 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
-from sdflow.composition import Json
+from sdflow.composing import compose_file
+from sdflow.composition import Composition, Json
 from sdflow.engine.events import Event, Listener
 from sdflow.engine.results import Results
 from sdflow.problems import NodeFailedError
+from sdflow.recipe import Changes
 from sdflow.values import Image, StoredValue
 from sdflow.workflow import Prepared, RunResult, Session, Settings, Wishes
 
@@ -113,10 +115,8 @@ class Loaded:
         if raised:
             raise raised[0]
 
-    def _compose(self, params: Mapping[str, Json]) -> "Composition":
-        from sdflow.composing import compose_file
-
-        return compose_file(self.path, values_given=params)
+    def _compose(self, params: Mapping[str, Json]) -> Composition:
+        return compose_file(self.path, Changes(values=params), self.session.registry)
 
 
 @dataclass(frozen=True, slots=True)

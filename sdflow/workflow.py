@@ -205,12 +205,14 @@ class Session:
         composition: Composition,
         wishes: Wishes | None = None,
         *,
-        out: Path = Path("out"),
+        out: Path | None = None,
         keep_going: bool = False,
         metadata: bool = True,
         listener: Listener | None = None,
     ) -> RunResult:
         """Plan and carry it out; a stored value that turns out to be damaged is computed again.
+
+        `out` is the folder for output files; without one, none are written.
 
         Raises:
             UserError: the recipe is wrong, or results or files cannot be written.
@@ -237,7 +239,7 @@ class Session:
         return RunResult(prepared, outcome, files, seconds)
 
     def _carry_out(
-        self, prepared: Prepared, out: Path, *, keep_going: bool, metadata: bool
+        self, prepared: Prepared, out: Path | None, *, keep_going: bool, metadata: bool
     ) -> tuple[Outcome, Mapping[str, Path]]:
         made, graph = prepared.plan, prepared.graph
         cached = sum(node.status == "cached" for node in made.nodes.values())
@@ -246,9 +248,9 @@ class Session:
         )
         if made.order:
             self.store.prepare()
-        writer = self._writer(prepared, out, metadata=metadata)
+        writer = self._writer(prepared, out or Path(), metadata=metadata)
         execution: Execution
-        outputs = {output.wire.node for output in graph.outputs} & made.nodes.keys()
+        outputs = {output.wire.node for output in graph.outputs} & made.nodes.keys() if out else set()
 
         def ready(number: int, keys: Mapping[int, Keyed]) -> None:
             if number in outputs:

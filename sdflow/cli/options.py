@@ -3,12 +3,15 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sdflow.composition import Composition
 from sdflow.workflow import Session, Settings, Wishes
+
+if TYPE_CHECKING:
+    from sdflow.recipe import Changes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -79,18 +82,24 @@ def wishes_of(options: dict[str, Any]) -> Wishes:
     return Wishes(to=options.pop("to"), force=options.pop("force"), refresh=options.pop("refresh"))
 
 
-def composition_of(recipe: Path, options: dict[str, Any]) -> Composition:
+def composition_of(recipe: Path, options: dict[str, Any], session: Session) -> Composition:
     """Read a recipe (or the recipe in a picture) and fill in what the options say.
 
     Raises:
         UserError: everything that is wrong with it.
     """
-    from sdflow.cli.composing import compose_file
+    from sdflow.composing import compose_file
 
-    return compose_file(
-        recipe,
+    return compose_file(recipe, changes_of(options), session.registry)
+
+
+def changes_of(options: dict[str, Any]) -> "Changes":
+    """Take the recipe options out of a command's options."""
+    from sdflow.recipe import Changes
+
+    return Changes(
         params=options.pop("params"),
-        values=options.pop("values"),
-        overrides=options.pop("overrides"),
-        matrix=options.pop("matrix"),
+        values_files=options.pop("values"),
+        fields=options.pop("overrides"),
+        axes=options.pop("matrix"),
     )

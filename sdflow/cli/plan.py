@@ -21,5 +21,5 @@ def command(recipe: Path, as_json: bool, verbose: bool, **options: Any) -> None:
 
     wishes = opt.wishes_of(options)
     with opt.session_of(options).closing() as session:
-        prepared = session.prepare(opt.composition_of(recipe, options), wishes)
+        prepared = session.prepare(opt.composition_of(recipe, options, session), wishes)
         click.echo(plan_json(prepared) if as_json else plan_text(prepared, verbose=verbose))

@@ -35,7 +35,7 @@ def command(recipe: Path, out: Path, **options: Any) -> int:
     session = opt.session_of(options)
 
     def once(listener: Listener) -> int:
-        composition = opt.composition_of(recipe, dict(options))
+        composition = opt.composition_of(recipe, dict(options), session)
         result = session.run(
             composition, wishes, out=out, keep_going=keep_going, metadata=metadata, listener=listener
         )

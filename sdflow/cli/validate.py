@@ -21,7 +21,7 @@ def command(recipes: tuple[Path, ...], **options: Any) -> None:
     with opt.session_of(options).closing() as session:
         for recipe in recipes:
             try:
-                note = check(session, opt.composition_of(recipe, dict(options)))
+                note = check(session, opt.composition_of(recipe, dict(options), session))
             except UserError as error:
                 found += error.problems
             else:

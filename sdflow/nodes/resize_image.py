@@ -8,6 +8,7 @@ from pydantic import Field
 from sdflow.graph.facts import Facts
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
+from sdflow.nodes.colour import Colour
 from sdflow.values import Image, ImageSpec
 
 Filter = Literal["bicubic", "lanczos", "bilinear", "nearest", "box", "hamming"]
@@ -31,8 +32,8 @@ class ResizeImage(Node, type="resize-image", version=1):
     """How pixels are computed."""
     multiple_of: int = Field(1, ge=1, le=1024)
     """Round both sides to a multiple, such as the 8 that a VAE needs."""
-    background: str = Field("#000000", pattern=r"^#[0-9a-fA-F]{6}$")
-    """Colour around a padded picture, #rrggbb."""
+    background: Colour = "#000000"
+    """Colour around a padded picture: #rgb, #rrggbb, #rrggbbaa or a name."""
 
     def infer(self, facts: Facts, image: ImageSpec) -> Mapping[str, ImageSpec]:
         """The new size.
@@ -42,8 +43,11 @@ class ResizeImage(Node, type="resize-image", version=1):
         """
         if self.width is None and self.height is None:
             raise Refusal("resize-image needs width, height or both", code="SDF203")
+        from sdflow.pictures.resize import channels_after
+
         width, height = self._size(image)
-        return {"image": ImageSpec(image.batch, height, width, image.channels, image.depth)}
+        channels = channels_after(image.channels, fit=self.fit, background=self.background)
+        return {"image": ImageSpec(image.batch, height, width, channels, image.depth)}
 
     def _size(self, image: ImageSpec) -> tuple[int, int]:
         from sdflow.pictures.size import size_after

@@ -153,6 +153,7 @@ CODES: dict[str, Code] = {
     "SDF351": Code("no origin", "The picture does not say how it was made, so it cannot be run again."),
     "SDF352": Code("damaged origin", "What the picture says about how it was made cannot be read."),
     "SDF353": Code("origin of a newer sdflow", "The picture was made by a newer sdflow than this one."),
+    "SDF354": Code("another input", "An input file is not the one that the picture was made from."),
     # 60x: devices
     "SDF601": Code("unknown device", "A device is `auto`, `cpu`, `cuda`, `cuda:1` and so on, or `mps`."),
     "SDF602": Code("no NVIDIA driver", "CUDA was asked for on a machine without a working NVIDIA driver."),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from sdflow.composition import Composition, Json
+from sdflow.composition import Cell, Composition, Json
 from sdflow.graph.build import Graph, GraphOutput
 from sdflow.graph.fields import seeds_of
 from sdflow.graph.infer import Inferred
@@ -11,6 +11,7 @@ from sdflow.graph.node import file_fields
 from sdflow.graph.plan import Plan
 from sdflow.provenance.origin import Origin
 from sdflow.provenance.parameters import parameters_text
+from sdflow.recipe import resolved_for_cell
 from sdflow.values import LatentSpec, Model
 
 
@@ -33,7 +34,7 @@ def texts_of_output(
     versions = cast("Mapping[str, str]", environment.get("versions", {}))
     seed = facts.get("seed")
     origin = Origin(
-        recipe=dict(composition.resolved),
+        recipe=_recipe(composition, cell, plan.graph),
         params=cell.params,
         cell=cell.label,
         node=next(
@@ -52,6 +53,17 @@ def texts_of_output(
     )
     facts["version"] = f"sdflow {versions.get('sdflow', '')}".strip()
     return origin.texts(parameters_text(facts) if "prompt" in facts else "")
+
+
+def _recipe(composition: Composition, cell: Cell, graph: Graph) -> dict[str, Json]:
+    """The recipe of one cell, with the seeds that were drawn in place of `random`."""
+    alone = resolved_for_cell(composition.resolved, cell)
+    nodes = dict(cast("dict[str, dict[str, Json]]", alone["nodes"]))
+    for spec in cell.nodes:
+        if spec.fields.get("seed") == "random":
+            drawn = graph.nodes[graph.names[cell.label, spec.name]].node.key_fields()["seed"]
+            nodes[spec.name] = {**nodes[spec.name], "seed": drawn}
+    return {**alone, "nodes": cast("Json", nodes)}
 
 
 def _nearest_first(graph: Graph, start: int) -> Iterator[int]:

@@ -1,0 +1,70 @@
+"""From a file to a composition: a YAML recipe, or a picture that holds the recipe it was made with."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from sdflow.composition import Composition
+from sdflow.graph.build import build
+from sdflow.graph.registry import Registry
+from sdflow.problems import Problem, UserError
+from sdflow.recipe import Changes, RecipeFile, draft, examine, examine_file
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+
+
+def compose_file(path: Path, changes: Changes, registry: Registry) -> Composition:
+    """Read a recipe and fill in what a caller changes about it.
+
+    When the recipe has mistakes of form, its nodes are looked at all the same, so that all mistakes come together.
+
+    Raises:
+        UserError: everything that is wrong with it.
+    """
+    recipe = recipe_file(path)
+    drafted = draft(recipe, changes)
+    if not drafted.problems and drafted.composition is not None:
+        return drafted.composition
+    later: tuple[Problem, ...] = ()
+    if drafted.composition is not None:
+        try:
+            build(drafted.composition, registry)
+        except UserError as error:
+            later = error.problems
+    raise UserError(*drafted.problems, *drafted.new(later))
+
+
+def recipe_file(path: Path) -> RecipeFile:
+    """The recipe in a YAML file, or in a picture that sdflow made.
+
+    Raises:
+        UserError: it cannot be read, or a picture's input files are not those that it was made from.
+    """
+    if path.suffix.lower() not in PICTURES or not path.is_file():
+        return examine_file(path)
+    from sdflow.provenance.origin import read_origin
+
+    origin = read_origin(path)
+    changed = [
+        problem
+        for name, digest in sorted(origin.inputs.items())
+        if (problem := _changed(path, name, digest)) is not None
+    ]
+    if changed:
+        raise UserError(*changed)
+    text = json.dumps(origin.recipe, ensure_ascii=False, indent=1)
+    return examine(text.encode(), str(path), base=path.absolute().parent, identity=str(path.resolve()))
+
+
+def _changed(picture: Path, name: str, digest: str) -> Problem | None:
+    """Whether an input file beside a picture is another one than the picture was made from."""
+    file = picture.parent / Path(name).expanduser()
+    hint = f"{picture.name} was made from a file with {digest}"
+    try:
+        with file.open("rb") as content:
+            found = f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
+    except OSError:
+        return Problem("SDF341", f"{file} is not there", hint=hint)
+    if found != digest:
+        return Problem("SDF354", f"{file} is another file now: {found}", hint=hint)
+    return None
