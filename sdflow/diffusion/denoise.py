@@ -1,0 +1,223 @@
+"""The denoising loop: from noise, or a noised picture, to a clean latent. Needs torch and diffusers only."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sdflow.composition import Json
+from sdflow.diffusion.guidance import Guidance, make_guidance
+from sdflow.diffusion.samplers.history import History
+from sdflow.diffusion.samplers.run import SamplerRun
+from sdflow.diffusion.samplers.sampler import Sampler
+from sdflow.diffusion.samplers.steps import StepRange, level_after, step_range
+from sdflow.diffusion.streams import draw_from, generators_of, states_of
+from sdflow.values import Conditioning, Latent, State
+
+_SCALE = "scale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenoiseRequest:
+    """What to denoise, and how.
+
+    latent: level noise (text to image), clean with `strength` or `start_step` (an encoded picture, which gets
+        noise from its streams), or partial (goes on where another denoise ended).
+    conditioning: one prompt for all items, or as many as divide them; negatives are used above guidance 1.
+    sampler: a row of the table; None is the model's own scheduler.
+    scheduler_config: the model's `scheduler_config.json`, with `_class_name`.
+    steps: of the whole schedule. `start_step` and `end_step` are states of it (`samplers/steps.py`).
+    guidance: scale of classifier-free guidance; up to 1 is none. rescale: 0 to 1 (arXiv:2305.08891).
+    eta: 0 to 1, noise that DDIM and TCD add at each step.
+    """
+
+    latent: Latent
+    conditioning: Conditioning
+    sampler: Sampler | None
+    scheduler_config: Mapping[str, Json]
+    steps: int
+    guidance: float = 7.5
+    rescale: float = 0.0
+    eta: float = 0.0
+    strength: float | None = None
+    start_step: int | None = None
+    end_step: int | None = None
+    attention_slicing: bool = False
+
+
+def denoise(
+    request: DenoiseRequest,
+    *,
+    unet: Any,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+    resume: State | None = None,
+    capture: Callable[[int], bool] = lambda _step: False,
+    on_state: Callable[[State], None] = lambda _state: None,
+    on_step: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Latent:
+    """Denoise a latent. On the CPU in float32 the result is that of diffusers' pipelines, bit for bit.
+
+    Args:
+        request: what to do.
+        unet: a `UNet2DConditionModel` on `device`, in evaluation mode.
+        device: where to compute.
+        dtype: what to compute in; the UNet's by default.
+        resume: a state of this very run, to go on from.
+        capture: whether the state after so many steps of the schedule is wanted.
+        on_state: is given the wanted states, in order; not that which the run resumes from.
+        on_step: is told (steps done, steps in all) of this run after each. What it raises ends the run; all
+            states up to then have been given out.
+
+    Returns:
+        The latent at the end of the range: float32 on the CPU; clean, or partial with the schedule's
+        digest. In half precision the samples are those of the run, exactly.
+
+    Raises:
+        UserError: SDF403 to SDF407, SDF409.
+    """
+    target = torch.device(device)
+    part = _part(request)
+    sampling = _Sampling(request, part, unet, target, unet.dtype if dtype is None else dtype)
+    with torch.inference_mode(), _attention(unet, sliced=request.attention_slicing):
+        first = sampling.begin(resume)
+        if resume is None and capture(first):
+            with _ordinary_tensors():
+                on_state(sampling.state(first))
+        for step in range(first, part.end):
+            sampling.advance(step)
+            with _ordinary_tensors():
+                if capture(step + 1):
+                    on_state(sampling.state(step + 1))
+                on_step(step + 1 - part.start, part.count)
+    return sampling.latent(part.end)
+
+
+class _Sampling:
+    """The loop's own variables."""
+
+    def __init__(
+        self, request: DenoiseRequest, part: StepRange, unet: Any, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._request, self._part, self._unet = request, part, unet
+        self._device, self._dtype = device, dtype
+        self._guidance: Guidance = make_guidance(
+            request.conditioning,
+            unet,
+            scale=request.guidance,
+            rescale=request.rescale,
+            batch=len(request.latent.samples),
+            device=device,
+            dtype=dtype,
+        )
+
+    def begin(self, resume: State | None) -> int:
+        """Make the first latent, or take that of a state; returns the state it is."""
+        request, part = self._request, self._part
+        source = request.latent if resume is None else resume.latent
+        self._generators = generators_of(source.streams)
+        self._run = SamplerRun(
+            request.sampler,
+            request.scheduler_config,
+            part,
+            eta=request.eta,
+            generators=self._generators,
+            device=self._device,
+        )
+        if resume is None:
+            self._sample = self._first_sample()
+            self._run.start(self._sample, None)
+            self._number = 0
+            return part.start
+        if not part.start <= resume.step <= part.end:
+            raise ValueError(f"state {resume.step} is none of {part.start} to {part.end}")
+        self._sample = resume.latent.samples.to(device=self._device, dtype=self._dtype)
+        facts = {name: fact for name, fact in resume.history.items() if name != _SCALE}
+        # State `start` remembers nothing of a scheduler, but may hold seeds.
+        self._run.start(self._sample, History(facts, resume.tensors))
+        self._number = sum(self._run.evaluations[: resume.step - part.start])
+        return resume.step
+
+    def _first_sample(self) -> torch.Tensor:
+        latent, scheduler = self._request.latent, self._run.scheduler
+        samples = latent.samples.to(device=self._device, dtype=self._dtype)
+        if latent.level.kind == "partial":
+            return samples
+        if latent.level.kind == "noise":
+            return samples * scheduler.init_noise_sigma
+        noise = draw_from(self._generators, tuple(samples.shape[1:])).to(self._dtype).to(self._device)
+        return scheduler.add_noise(samples, noise, self._run.timesteps[:1].repeat(len(samples)))
+
+    def advance(self, step: int) -> None:
+        """Do the evaluations of one step."""
+        run, guidance, sample = self._run, self._guidance, self._sample
+        for _ in range(run.evaluations[step - self._part.start]):
+            timestep = run.timesteps[self._number]
+            given = torch.cat([sample] * 2) if guidance.doubled else sample
+            prediction = self._unet(
+                run.scheduler.scale_model_input(given, timestep),
+                timestep,
+                encoder_hidden_states=guidance.embeddings,
+                timestep_cond=guidance.distilled,
+                return_dict=False,
+            )[0]
+            sample = run.step(self._number, guidance.combine(prediction), sample)
+            self._number += 1
+        self._sample = sample
+
+    def latent(self, step: int) -> Latent:
+        """The latent now, which is state `step`, as a value of its own."""
+        request = self._request
+        level = level_after(
+            request.sampler,
+            request.scheduler_config,
+            StepRange(self._part.steps, self._part.start, step, self._part.strength),
+        )
+        samples = self._sample.to(device="cpu", dtype=torch.float32, copy=True)
+        return Latent(samples, states_of(self._generators), request.latent.space, level)
+
+    def state(self, step: int) -> State:
+        """Everything to go on from here."""
+        history = self._run.history()
+        return State(step, self.latent(step), {**history.facts, _SCALE: self._run.scale()}, history.tensors)
+
+
+def at_vae_scale(state: State) -> Latent:
+    """A state's latent at the scale of the VAE's latents, with the noise in it: what a preview decodes."""
+    latent, scale = state.latent, state.history.get(_SCALE, 1.0)
+    if not isinstance(scale, float) or scale == 1.0:
+        return latent
+    return Latent(latent.samples * scale, latent.streams, latent.space, latent.level)
+
+
+def _part(request: DenoiseRequest) -> StepRange:
+    return step_range(
+        request.sampler,
+        request.scheduler_config,
+        level=request.latent.level,
+        steps=request.steps,
+        strength=request.strength,
+        start_step=request.start_step,
+        end_step=request.end_step,
+    )
+
+
+def _ordinary_tensors() -> torch.inference_mode:
+    """While this lasts, new tensors are ordinary ones: what others get or make may outlive the run."""
+    return torch.inference_mode(mode=False)
+
+
+@contextmanager
+def _attention(unet: Any, *, sliced: bool) -> Iterator[None]:
+    """Attention in slices for as long as this lasts."""
+    if not sliced:
+        yield
+        return
+    before = unet.attn_processors
+    unet.set_attention_slice("auto")
+    try:
+        yield
+    finally:
+        unet.set_attn_processor(before)

@@ -1,0 +1,91 @@
+"""Making a scheduler of diffusers. Needs torch and diffusers."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import diffusers
+import torch
+
+from sdflow.composition import Json
+from sdflow.diffusion.samplers.configuration import corrected, keeps_own_scheduler, own_class
+from sdflow.diffusion.samplers.sampler import Sampler, missing_requirements
+from sdflow.problems import UserError, problem
+
+
+class Scheduler(Protocol):
+    """What the denoising loop uses of a scheduler of diffusers."""
+
+    timesteps: torch.Tensor
+    init_noise_sigma: float | torch.Tensor
+
+    def set_timesteps(self, num_inference_steps: int, device: str | torch.device) -> None:
+        """Place the noise levels of a run."""
+
+    def scale_model_input(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        """The latent as the UNet takes it."""
+
+    def add_noise(self, original: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        """A clean latent at the noise level of a timestep."""
+
+    def step(
+        self, model_output: torch.Tensor, timestep: torch.Tensor, sample: torch.Tensor, **options: Any
+    ) -> tuple[torch.Tensor, ...]:
+        """The latent at the next noise level, with `return_dict=False`."""
+
+
+def make_scheduler(sampler: Sampler | None, scheduler_config: Mapping[str, Json]) -> Scheduler:
+    """A fresh scheduler: the model's own (`sampler` None), or another on the model's configuration.
+
+    It equals what a user of diffusers has after `pipe = StableDiffusionPipeline(…)`, or after that and
+    `pipe.scheduler = X.from_config(pipe.scheduler.config, **overrides)`. Schedulers hold state: one for
+    each run.
+
+    Args:
+        sampler: a row of the table, or None.
+        scheduler_config: the model's `scheduler_config.json`, with `_class_name`.
+
+    Raises:
+        UserError: SDF403, SDF407 (a package is missing).
+    """
+    plain = {key: value for key, value in scheduler_config.items() if key != "_diffusers_version"}
+    if sampler is not None and missing_requirements(sampler):
+        raise missing_package(sampler)
+    if sampler is None or keeps_own_scheduler(sampler, plain):
+        own: Scheduler = _class(own_class(plain)).from_config(plain)
+        _correct_like_the_pipeline(own)
+        return own
+    made: Scheduler = _class(sampler.class_name).from_config(_base_config(plain), **sampler.overrides)
+    return made
+
+
+def missing_package(sampler: Sampler) -> UserError:
+    """SDF407: what to say of a sampler whose packages are not installed."""
+    names = " and ".join(missing_requirements(sampler))
+    hint = "`pip install 'sdflow[samplers]'` installs it"
+    return problem("SDF407", f"sampler `{sampler.name}` needs {names}", hint=hint)
+
+
+def _base_config(config: dict[str, Json]) -> Mapping[str, Any]:
+    """`pipe.scheduler.config` as a user meets it: with its class's defaults, and a note of which those are."""
+    if not hasattr(diffusers, str(config.get("_class_name"))):
+        return corrected(config)
+    own = _class(str(config["_class_name"])).from_config(config)
+    _correct_like_the_pipeline(own)
+    noted: Mapping[str, Any] = own.config
+    return noted
+
+
+def _correct_like_the_pipeline(scheduler: Any) -> None:
+    """What `StableDiffusionPipeline.__init__` does to the scheduler it is given."""
+    from diffusers.configuration_utils import FrozenDict
+
+    changes = dict(scheduler.config)
+    if getattr(scheduler.config, "steps_offset", 1) != 1:
+        changes["steps_offset"] = 1
+    if getattr(scheduler.config, "clip_sample", False) is True:
+        changes["clip_sample"] = False
+    scheduler._internal_dict = FrozenDict(changes)  # noqa: SLF001 - the very attribute that the pipeline sets
+
+
+def _class(name: str) -> Any:
+    return getattr(diffusers, name)
