@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from sdflow.diffusion.denoise import at_vae_scale
+from sdflow.diffusion.denoise import at_vae_scale
 from sdflow.diffusion.latent_picture import latent_picture
 from sdflow.diffusion.vae import decode_latent
 from sdflow.values import Image, Latent, State
@@ -15,15 +17,13 @@ def draw_states(
 ) -> tuple[Image, Image]:
     """One item of each state, as the latent itself and decoded: two batches of as many pictures as states.
 
-    A state holds samples as the sampler scales them; they are brought to the scale of the VAE's latents first,
-    so that noise looks like noise at every step.
+    A state holds samples as its sampler scales them, up to fourteen times as large; they are brought to the scale of
+    the VAE's latents first, so that noise looks like noise at every step.
     """
     latents, decoded = [], []
     for done, state in enumerate(states, start=1):
-        whole = state.latent
-        one = Latent(
-            whole.samples[item : item + 1], whole.streams[item : item + 1], whole.space, whole.level
-        )
+        whole = at_vae_scale(state)
+        one = Latent(whole.samples[item : item + 1], whole.streams[item : item + 1], whole.space, whole.level)
         latents.append(latent_picture(one).pixels)
         decoded.append(decode_latent(vae, one, slicing=False, tiling=False, device=device).pixels)
         on_state(done, len(states))
