@@ -13,10 +13,12 @@ _PRECISIONS = {"fp16", "bf16", "fp32"}
 def unreachable(place: HubPlace, what: str, reason: str = "") -> Refused:
     """`what` is not here and the network did not help."""
     if place.offline:
+        close = nearest(what.strip("`"), place.cached_repos())
+        hint = f"On this machine there is `{close}`. " if close and f"`{close}`" != what else ""
         return Refused(
             "SDF309",
             f"{what} is not on this machine, and the hub may not be asked (offline)",
-            hint="Run once without --offline and HF_HUB_OFFLINE, or name a local folder.",
+            hint=f"{hint}Run once without --offline and HF_HUB_OFFLINE, or name a local folder.",
         )
     because = f": {reason}" if reason else ""
     return Refused(

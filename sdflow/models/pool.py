@@ -129,8 +129,9 @@ class Pool:
         with self._lock:
             entry = self._here.get(digest)
             if entry is None:
+                waiting = self._waiting.pop(digest, None)  # taken out first: making room may drop who waits
                 self._shrink(component.bytes_as_loaded)
-                entry = self._return_from_host(digest) or self._load(component)
+                entry = self._returned(waiting) if waiting else self._load(component)
                 self._here[digest] = entry
             self._clock += 1
             entry.users, entry.last_used = entry.users + 1, self._clock
@@ -147,12 +148,10 @@ class Pool:
         self._tell("loaded", component, size, start)
         return _Entry(component, module, size)
 
-    def _return_from_host(self, digest: str) -> _Entry | None:
-        entry = self._waiting.pop(digest, None)
-        if entry is not None:
-            start = time.perf_counter()
-            entry.module.to(str(self._device))
-            self._tell("returned", entry.component, entry.size, start)
+    def _returned(self, entry: _Entry) -> _Entry:
+        start = time.perf_counter()
+        entry.module.to(str(self._device))
+        self._tell("returned", entry.component, entry.size, start)
         return entry
 
     def _shrink(self, room: int) -> None:

@@ -15,6 +15,7 @@ from sdflow.models.place import Place, open_listed, open_place
 from sdflow.models.refused import Finding, ModelError, Refused
 from sdflow.models.request import ROLES, WEIGHTED, ModelRequest, PartRequest
 from sdflow.models.tree import Memo
+from sdflow.models.vocabulary import foreign_vocabulary
 from sdflow.models.weights import refuse_variant, variants_in
 from sdflow.problems import Problem
 from sdflow.values import Component, Model
@@ -59,6 +60,8 @@ def resolve_model(
     if request.base is None:
         findings += _left_out(request)
     findings += misfits(components)
+    if {"tokenizer", "text_encoder"} & request.parts.keys():
+        findings += foreign_vocabulary(components)
     if findings:
         raise ModelError(findings)
     return build_model(components)

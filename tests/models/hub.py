@@ -24,6 +24,7 @@ class Repo:
     commit: str = COMMIT
     token: str | None = None
     gated: bool = False
+    gated_files: bool = False
     forbidden: bool = False
 
     large: tuple[str, ...] = (".safetensors", ".bin")
@@ -110,6 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._reply(404, {"X-Error-Code": "RevisionNotFound"})
         if is_api:
             return self._reply(200, {"Content-Type": "application/json"}, _info(name, repo))
+        if repo.gated_files:
+            return self._reply(403, {"X-Error-Code": "GatedRepo"})
         return self._file(hub, repo, "/".join(parts[4:]), body=body)
 
     def _file(self, hub: Hub, repo: Repo, name: str, *, body: bool) -> None:

@@ -150,6 +150,7 @@ def test_access_and_names(hub: Hub, resolve: Resolve, pipeline: Path) -> None:
     repo = Repo.of_folder(pipeline)
     hub.repos |= {
         "someone/gated": replace(repo, gated=True),
+        "someone/listed": replace(repo, gated_files=True),
         "someone/private": replace(repo, token="hf_theirs"),
         "someone/mine": replace(repo, token="hf_ours"),
         "someone/forbidden": replace(repo, forbidden=True),
@@ -157,6 +158,7 @@ def test_access_and_names(hub: Hub, resolve: Resolve, pipeline: Path) -> None:
     _cached_snapshot(hub.place, "someone/mode1", pipeline)
     cases = {
         "someone/gated": ("SDF310", f"{hub.place.endpoint}/someone/gated"),
+        "someone/listed": ("SDF310", "Accept it"),
         "someone/private": ("SDF302", ""),
         "someone/forbidden": ("SDF310", "Log in"),
         "someone/model": ("SDF302", "`someone/mode1`"),
@@ -188,6 +190,18 @@ def test_a_hub_that_does_not_answer(hub: Hub, resolve: Resolve) -> None:
     deaf = replace(hub.place, endpoint="http://127.0.0.1:9")
     with pytest.raises(ModelError, match=r"SDF309 `someone/model` .*127\.0\.0\.1:9 could not be asked"):
         resolve("someone/model", hub=deaf)
+
+
+def test_a_connection_that_ends_before_the_weights(
+    hub: Hub, resolve: Resolve, pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)  # the hub's library tries five times
+    hub.repos["someone/model"] = Repo.of_folder(pipeline)
+    vae = resolve("someone/model", hub=hub.place).components["vae"]
+    deaf = replace(hub.place, endpoint="http://127.0.0.1:9")
+    with pytest.raises(UserError, match="SDF309") as caught:
+        ensure_local(vae, hub=deaf)
+    assert "\n" not in caught.value.problems[0].message
 
 
 def test_a_part_from_the_hub_beside_a_folder(hub: Hub, resolve: Resolve, pipeline: Path) -> None:

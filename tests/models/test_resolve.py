@@ -206,6 +206,14 @@ def test_parts_that_do_not_fit(resolve: Resolve, pipeline: Path) -> None:
     ]
 
 
+def test_a_tokenizer_of_another_language(resolve: Resolve, pipeline: Path) -> None:
+    write_json(pipeline.parent / "words/vocab.json", {"a": 0, "b": 49408})
+    (pipeline.parent / "words/merges.txt").write_text("#version: 0.2\n")
+    with pytest.raises(ModelError, match="tokens up to 49408, and the text encoder knows 49408") as caught:
+        resolve(ModelRequest("./pipeline", parts={"tokenizer": PartRequest("./words")}))
+    assert caught.value.findings[0].field == ("tokenizer",)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
