@@ -43,7 +43,7 @@ def opened(path: Path) -> Iterator["ImageFile"]:
             with _decoder(format_)(file, str(path)) as picture:
                 _refuse_size(path, *picture.size)
                 yield picture
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise problem("SDF341", f"{path} {_absence(path)}") from error

@@ -73,10 +73,11 @@ def _in_srgb(picture: "ImageFile") -> "PilImage":
     """The decoded picture as 8-bit RGB or RGBA."""
     from sdflow.pictures.profile import to_srgb
 
+    # Asked before the pixels are decoded, as `facts_of` does: chunks behind them would change the answers.
+    profile, transparent = picture.info.get("icc_profile"), picture.has_transparency_data
     picture.load()
-    profile = picture.info.get("icc_profile")
     flat: PilImage = _eight_bits(picture) if picture.mode.startswith("I;16") else picture
-    if not picture.has_transparency_data:
+    if not transparent:
         return to_srgb(flat, profile).convert("RGB")
     flat = flat.convert("RGBA")
     coloured = to_srgb(flat.convert("RGB"), profile).convert("RGBA")

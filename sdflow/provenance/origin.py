@@ -72,7 +72,7 @@ class Origin:
         try:
             record = json.loads(text)
             version = int(record["sdflow"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise problem("SDF352", f"the recipe in {file} is damaged: {error}") from error
         if version > FORMAT:
             message = f"{file} was made by a newer sdflow (record {version}, this one reads {FORMAT})"

@@ -28,7 +28,7 @@ LABELS: Mapping[str, str] = {
 """What each fact is called in the text, in the order in which they stand there."""
 
 _NEGATIVE = "Negative prompt:"
-_PAIR = re.compile(r'\s*(\w[\w \-/]*):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+_PAIR = re.compile(r'\s*(\w[\w \-/]{0,60}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _FEWEST_PAIRS = 3
 
 

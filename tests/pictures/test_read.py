@@ -93,6 +93,14 @@ def test_a_transparent_palette_entry_becomes_alpha(tmp_path: Path, name: str) ->
     assert alpha.max() == 255
 
 
+def test_transparency_behind_the_pixels_is_too_late(tmp_path: Path) -> None:
+    """The header has promised three channels by then."""
+    path = saved(tmp_path, picture())
+    data = path.read_bytes()
+    path.write_bytes(data[:-12] + chunk(b"tRNS", b"\0\0" * 3) + data[-12:])
+    assert np.array_equal(pixels_of(path), np.asarray(picture()))
+
+
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
     path = saved(tmp_path, picture("CMYK"), "a.jpg", quality=95)
     with PIL.Image.open(path) as im:

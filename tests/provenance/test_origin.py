@@ -82,6 +82,7 @@ def test_unknown_keys_are_passed_over() -> None:
         ("[]", "SDF352"),
         ("{}", "SDF352"),
         ('{"sdflow": "one"}', "SDF352"),
+        ('{"sdflow": Infinity}', "SDF352"),
         ('{"sdflow": 1}', "SDF352"),
         ('{"sdflow": 1, "recipe": {}, "params": []}', "SDF352"),
         ('{"sdflow": 1, "recipe": {}, "index": true}', "SDF352"),

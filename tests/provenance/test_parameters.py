@@ -66,6 +66,11 @@ def test_a_prompt_alone() -> None:
     assert parse_parameters("a cat: sitting, purring") == {"prompt": "a cat: sitting, purring"}
 
 
+def test_a_megabyte_of_words_is_read_in_no_time() -> None:
+    text = "word " * 200_000
+    assert parse_parameters(text)["prompt"] == text
+
+
 line = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20).map(str.strip)
 prompts = st.lists(
     line.filter(lambda text: not text.startswith("Negative prompt:")), min_size=1, max_size=3
