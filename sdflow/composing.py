@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import sys
+from functools import cache
 from pathlib import Path
 
 from sdflow.composition import Composition
@@ -11,6 +13,8 @@ from sdflow.problems import Problem, UserError
 from sdflow.recipe import Changes, RecipeFile, draft, examine, examine_file
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+STANDARD_INPUT = "standard input"
+"""How messages call the recipe of `-`."""
 
 
 def compose_file(path: Path, changes: Changes, registry: Registry) -> Composition:
@@ -35,11 +39,13 @@ def compose_file(path: Path, changes: Changes, registry: Registry) -> Compositio
 
 
 def recipe_file(path: Path) -> RecipeFile:
-    """The recipe in a YAML file, or in a picture that sdflow made.
+    """The recipe in a YAML file, in a picture that sdflow made, or (`-`) on standard input.
 
     Raises:
         UserError: it cannot be read, or a picture's input files are not those that it was made from.
     """
+    if str(path) == "-":
+        return examine(standard_input(), STANDARD_INPUT)
     if path.suffix.lower() not in PICTURES or not path.is_file():
         return examine_file(path)
     from sdflow.provenance.origin import read_origin
@@ -54,6 +60,12 @@ def recipe_file(path: Path) -> RecipeFile:
         raise UserError(*changed)
     text = json.dumps(origin.recipe, ensure_ascii=False, indent=1)
     return examine(text.encode(), str(path), base=path.absolute().parent, identity=str(path.resolve()))
+
+
+@cache
+def standard_input() -> bytes:
+    """All of standard input, which can be read only once."""
+    return sys.stdin.buffer.read()
 
 
 def _changed(picture: Path, name: str, digest: str) -> Problem | None:

@@ -5,7 +5,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import click
@@ -36,11 +36,11 @@ _COMMANDS = {
 class LazyGroup(click.Group):
     """Commands are imported when they are called, so that `--help` costs nothing."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it
         """All commands, in the order of a day's work."""
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of a name."""
         if cmd_name not in _COMMANDS:
             return None
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
             raise TypeError(cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -67,7 +67,9 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="sdflow", message="sdflow %(version)s")
 def sdflow() -> None:
     """Stable Diffusion workflows as YAML recipes: planned exactly, kept in git, computed once.
@@ -86,10 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code."""
+    texts: dict[str, str] = {}
     try:
-        result = sdflow.main(arguments, prog_name="sdflow", standalone_mode=False)
+        result = sdflow.main(arguments, prog_name="sdflow", standalone_mode=False, obj=texts)
     except UserError as error:
-        show_problems(error)
+        show_problems(error, texts)
         return EXIT_MISTAKE
     except click.ClickException as error:
         error.show()
@@ -105,18 +108,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
         import traceback
 
         traceback.print_exc()
-        click.echo("\nThis is a bug in sdflow, not a mistake of yours. Please report it with the text above.", err=True)
+        click.echo(
+            "\nThis is a bug in sdflow, not a mistake of yours. Please report it with the text above.",
+            err=True,
+        )
         return EXIT_BUG
     return result if isinstance(result, int) else 0
 
 
-def show_problems(error: UserError) -> None:
-    """Print problems with their source lines and carets."""
+def show_problems(error: UserError, texts: Mapping[str, str] | None = None) -> None:
+    """Print problems with their source lines and carets; `texts` are those of what is no file."""
     from sdflow.cli.sources import sources_of
     from sdflow.problems.render import render
 
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    click.echo(render(error.problems, sources_of(error.problems), colour=colour), err=True)
+    click.echo(render(error.problems, sources_of(error.problems, texts), colour=colour), err=True)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,9 @@ recipe_options: Callable[[F], F] = _all(
 )  # fmt: skip
 
 session_options: Callable[[F], F] = _all(
-    click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cuda, cuda:1, mps or cpu."),
+    click.option(
+        "--device", default="auto", show_default=True, metavar="NAME", help="auto, cuda, cuda:1, mps or cpu."
+    ),
     click.option(
         "--cache", type=click.Path(path_type=Path), metavar="DIR",
         help="Where results are kept; by default SDFLOW_CACHE or the user's cache folder.",
@@ -53,7 +55,9 @@ session_options: Callable[[F], F] = _all(
 )  # fmt: skip
 
 plan_options: Callable[[F], F] = _all(
-    click.option("--to", multiple=True, metavar="NODE", help="Run only up to this node, in place of the outputs."),
+    click.option(
+        "--to", multiple=True, metavar="NODE", help="Run only up to this node, in place of the outputs."
+    ),
     click.option(
         "--force", multiple=True, metavar="NODE[+]",
         help="Run this node although it is kept; with a + everything after it, too.",
@@ -88,9 +92,12 @@ def composition_of(recipe: Path, options: dict[str, Any], session: Session) -> C
     Raises:
         UserError: everything that is wrong with it.
     """
+    from sdflow.cli.sources import remember_options
     from sdflow.composing import compose_file
 
-    return compose_file(recipe, changes_of(options), session.registry)
+    changes = changes_of(options)
+    remember_options(changes)
+    return compose_file(recipe, changes, session.registry)
 
 
 def changes_of(options: dict[str, Any]) -> "Changes":

@@ -16,7 +16,7 @@ from sdflow.cli import options as opt
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every node of a large matrix, and keys.")
 def command(recipe: Path, as_json: bool, verbose: bool, **options: Any) -> None:  # noqa: FBT001 - click calls by name
-    """Say which nodes of RECIPE would run and why, in which order, and what that takes. Nothing is computed."""
+    """Say which nodes of RECIPE would run, why, in which order, and what that takes. Nothing is computed."""
     from sdflow.cli.plan_text import plan_json, plan_text
 
     wishes = opt.wishes_of(options)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sdflow.cli import options as opt
+from sdflow.workflow import Session
 
 
 @click.command()
@@ -14,36 +15,48 @@ from sdflow.cli import options as opt
 @opt.plan_options
 @opt.session_options
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"), show_default=True,
-    metavar="DIR", help="Where output files go.",
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("out"),
+    show_default=True,
+    metavar="DIR",
+    help="Where output files go.",
 )
 @click.option("--keep-going", is_flag=True, help="When a node fails, run what does not need it.")
 @click.option("--no-metadata", is_flag=True, help="Write pictures without the recipe inside.")
-@click.option("--watch", is_flag=True, help="Stay, and run again whenever the recipe or an input file is saved.")
+@click.option(
+    "--watch", is_flag=True, help="Stay, and run again whenever the recipe or an input file is saved."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print only the paths of output files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one event per line as JSON.")
 def command(recipe: Path, out: Path, **options: Any) -> int:
     """Run RECIPE, a YAML file or a picture that sdflow made; only what changed is computed."""
     from sdflow.cli.display import display
-    from sdflow.cli.watch import watch
-    from sdflow.engine.events import Listener
 
     watching, keep_going = options.pop("watch"), options.pop("keep_going")
     metadata = not options.pop("no_metadata")
     quiet, as_json = options.pop("quiet"), options.pop("as_json")
     wishes = opt.wishes_of(options)
-    session = opt.session_of(options)
+    read_too: list[Path] = []
 
-    def once(listener: Listener) -> int:
+    def once(session: Session) -> int:
         composition = opt.composition_of(recipe, dict(options), session)
-        result = session.run(
-            composition, wishes, out=out, keep_going=keep_going, metadata=metadata, listener=listener
-        )
+        if watching:
+            read_too[:] = input_files(session.graph(composition), composition.base)
+        with display(quiet=quiet, as_json=as_json) as listener:
+            result = session.run(
+                composition, wishes, out=out, keep_going=keep_going, metadata=metadata, listener=listener
+            )
         if result.outcome.interrupted:
             return 130
         return 1 if result.failed else 0
 
-    with session.closing(), display(quiet=quiet, as_json=as_json) as listener:
-        if not watching:
-            return once(listener)
-        return watch(recipe, lambda: once(listener), session)
+    if not watching:
+        with opt.session_of(options).closing() as session:
+            return once(session)
+    from sdflow.cli.watch import input_files, refuse_standard_input, watch
+
+    refuse_standard_input(recipe)
+    with opt.session_of(options).closing() as session:
+        return watch(lambda: once(session), lambda: [recipe, *options["values"], *read_too])

@@ -14,7 +14,7 @@ from sdflow.problems import Problem, UserError
 @opt.recipe_options
 @opt.session_options
 def command(recipes: tuple[Path, ...], **options: Any) -> None:
-    """Check RECIPEs: text, fields, wiring, input files, models and shapes. Nothing is downloaded or computed."""
+    """Check RECIPEs: text, fields, wiring, input files, models, shapes. Nothing is downloaded or computed."""
     from sdflow.cli.checking import check
 
     found: list[Problem] = []

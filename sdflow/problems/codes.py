@@ -170,6 +170,14 @@ CODES: dict[str, Code] = {
         "wrong option for a format", "A setting such as quality is out of range for the file format."
     ),
     "SDF706": Code("name in the way", "A folder stands where a file should go, or the other way round."),
+    # 72x: the command line
+    "SDF722": Code("no such recipe", "sdflow brings no recipe of this name along."),
+    "SDF723": Code("file is there already", "Nothing is overwritten without `--force`."),
+    "SDF724": Code("nothing to show", "The node has no results that are kept; run it first."),
+    "SDF725": Code("bad size or time", "Sizes are written as 5GB or 500MB, times as 30d or 12h."),
+    "SDF726": Code("cannot write", "The system refused to write a file that a command was to write."),
+    "SDF727": Code("no such node type", "There is no node type of this name; `sdflow nodes` lists them all."),
+    "SDF728": Code("cannot watch", "`--watch` needs a file; standard input cannot be read again."),
     # 4xx: diffusion
     "SDF401": Code(
         "unknown sampler", "No sampler has this name. diffusers', A1111's and ComfyUI's names are understood."

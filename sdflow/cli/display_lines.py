@@ -1,0 +1,68 @@
+"""Events of a run in words, the same on a terminal and in a log."""
+
+from sdflow.cli.tables import paint, shortened
+from sdflow.cli.units import duration, size
+from sdflow.engine.events import (
+    Downloading,
+    Event,
+    ModelMoved,
+    NodeFailed,
+    NodeFinished,
+    NodeSkipped,
+    RunFinished,
+    RunStarted,
+    Warned,
+)
+
+_LONGEST_REASON = 60
+
+
+def failure_lines(event: NodeFailed) -> list[str]:
+    """What failed, where, and what to do."""
+    lines = [f"{paint('failed', 'red')} {event.where}: {event.node}: {event.message}"]
+    return [*lines, f"       {paint(event.hint, 'dim')}"] if event.hint else lines
+
+
+def started_line(event: RunStarted) -> str:
+    """What begins."""
+    cached = f", {event.cached} cached" if event.cached else ""
+    what = f"{event.run} {'node' if event.run == 1 else 'nodes'} to run" if event.run else "nothing to run"
+    return f"{event.recipe} on {event.device}: {what}{cached}"
+
+
+def finished_node_line(event: NodeFinished, reason: str) -> str:
+    """What was done, how long it took, and why it was done."""
+    why = paint(shortened(reason, _LONGEST_REASON), "dim")
+    return f"{paint('✓', 'green')} {event.node}  {duration(event.seconds)}  {why}".rstrip()
+
+
+def other_line(event: Event) -> str | None:
+    """Whatever else is worth a line; None for what is not."""
+    match event:
+        case NodeSkipped():
+            return paint(f"- {event.node}: skipped, {event.because}", "dim")
+        case Warned():
+            return f"{paint('warning', 'yellow')} {event.message}"
+        case ModelMoved():
+            time = f" in {duration(event.seconds)}" if event.seconds else ""
+            nbytes = f", {size(event.bytes)}" if event.bytes else ""
+            return paint(f"  {event.component}: {event.action}{nbytes}{time}", "dim")
+        case Downloading() if event.done >= event.total:
+            return paint(f"  {event.component}: downloaded, {size(event.total)}", "dim")
+        case _:
+            return None
+
+
+def summary_line(event: RunFinished, cached: int) -> str:
+    """How it ended: `done in 4.2 s: 3 ran, 5 cached`."""
+    counts = [f"{event.ran} ran"] if event.ran or not cached else []
+    counts += [f"{cached} cached"] if cached else []
+    counts += [paint(f"{event.failed} failed", "red")] if event.failed else []
+    counts += [f"{event.skipped} skipped"] if event.skipped else []
+    how = "done"
+    if event.failed:
+        how = paint("failed", "red")
+    if event.interrupted:
+        how = paint("stopped", "yellow")
+    kept = "; what is finished is kept" if event.interrupted or event.failed else ""
+    return f"{how} in {duration(event.seconds)}: {', '.join(counts)}{kept}"
