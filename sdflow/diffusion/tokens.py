@@ -1,0 +1,96 @@
+"""The length of a prompt, counted without transformers and without torch."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sdflow.graph.facts import TokenCount
+from sdflow.problems import problem
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_ENDS = 2
+_DEFAULT_LENGTH = 77
+_WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_SPECIAL = ("<|startoftext|>", "<|endoftext|>")
+
+
+def count_tokens(folder: Path, text: str) -> TokenCount:
+    """Count the tokens of a prompt as CLIP's tokenizer does, without the two at its ends.
+
+    Args:
+        folder: a tokenizer's folder, with `tokenizer.json`, or `vocab.json` and `merges.txt`.
+        text: the prompt.
+
+    Raises:
+        UserError: SDF412, the folder lacks a vocabulary or it cannot be read.
+    """
+    tokenizer, limit = _load(folder)
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    count = len(encoding.ids)
+    return TokenCount(count, limit, encoding.offsets[limit][0] if count > limit else len(text))
+
+
+@lru_cache(maxsize=8)
+def _load(folder: Path) -> "tuple[Tokenizer, int]":
+    try:
+        vocabulary, merges, added = _vocabulary(folder)
+        config = (
+            _json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
+        )
+        return _clip_tokenizer(vocabulary, merges, added), _length(config) - _ENDS
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        hint = "it holds tokenizer.json, or vocab.json and merges.txt"
+        raise problem("SDF412", f"the tokenizer in {folder} cannot be read: {error}", hint=hint) from error
+
+
+def _length(config: dict[str, Any]) -> int:
+    """The tokens that fit; a file without a limit has none, or one that no text encoder has."""
+    length = config.get("model_max_length", _DEFAULT_LENGTH)
+    return int(length) if isinstance(length, int) and _ENDS < length < 2**20 else _DEFAULT_LENGTH
+
+
+def _vocabulary(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]], list[str]]:
+    if (folder / "tokenizer.json").is_file():
+        whole = _json(folder / "tokenizer.json")
+        pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in whole["model"]["merges"]]
+        added = [str(token["content"]) for token in whole.get("added_tokens", [])]
+        return dict(whole["model"]["vocab"]), [(pair[0], pair[1]) for pair in pairs], added
+    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split(" ") for line in lines if line.strip() and not line.startswith("#version")]
+    extra = _json(folder / "added_tokens.json") if (folder / "added_tokens.json").is_file() else {}
+    return (
+        _json(folder / "vocab.json"),
+        [(pair[0], pair[1]) for pair in pairs],
+        sorted(extra, key=extra.__getitem__),
+    )
+
+
+def _clip_tokenizer(
+    vocabulary: dict[str, int], merges: list[tuple[str, str]], added: list[str]
+) -> "Tokenizer":
+    """CLIP's pipeline: NFC, spaces merged, lower case; words, single digits, runs of signs; byte-level BPE."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+    bpe = models.BPE(vocabulary, merges, unk_token=_SPECIAL[1], end_of_word_suffix="</w>", fuse_unk=False)
+    tokenizer = Tokenizer(bpe)
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.add_special_tokens([*_SPECIAL, *added])
+    return tokenizer
+
+
+def _json(path: Path) -> dict[str, Any]:
+    read = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(read, dict):
+        raise TypeError(f"{path.name} holds no mapping")
+    return read

@@ -1,0 +1,134 @@
+"""Between latents and pictures: the autoencoder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from sdflow.diffusion.streams import generators_of, states_of
+from sdflow.problems import problem
+from sdflow.values import CLEAN, Image, Latent, LatentSpace
+
+_RGB = 3
+
+
+def decode_latent(
+    vae: Any, latent: Latent, *, slicing: bool, tiling: bool, device: str | torch.device = "cpu"
+) -> Image:
+    """Decode a latent into uint8[batch, factor·h, factor·w, 3], as the pipelines and their image processor do.
+
+    Args:
+        vae: an `AutoencoderKL` on `device`.
+        latent: of any level; noise that is left shows.
+        slicing: item by item: less memory, and bits that differ from those of the whole batch.
+        tiling: in overlapping tiles that are blended: less memory, and slightly other pixels.
+        device: where the autoencoder is.
+    """
+    config = vae.config
+    pieces = latent.samples.split(1) if slicing else (latent.samples,)
+    with torch.inference_mode(), _precision(vae) as dtype, _tiles(vae, on=tiling):
+        pictures = [
+            _to_pixels(vae.decode(_unscaled(piece.to(device, dtype), config), return_dict=False)[0])
+            for piece in pieces
+        ]
+    return Image(np.concatenate(pictures))
+
+
+def encode_image(
+    vae: Any, image: Image, streams: torch.Tensor, space: LatentSpace, device: str | torch.device = "cpu"
+) -> Latent:
+    """Encode pictures, item by item, each drawing from the posterior with its own stream.
+
+    Args:
+        vae: an `AutoencoderKL` on `device`.
+        image: RGB, sides multiples of the space's factor; one picture serves as many streams as there are.
+        streams: uint8[batch, n], one for each item of the latent.
+        space: the autoencoder's.
+        device: where the autoencoder is.
+
+    Raises:
+        UserError: SDF410, sides or channels do not fit, or the numbers of pictures and streams.
+    """
+    pixels = _matched(image, len(streams), space.factor)
+    generators = generators_of(streams)
+    with torch.inference_mode(), _precision(vae) as dtype:
+        parts = []
+        for picture, generator in zip(pixels, generators, strict=True):
+            whole = _from_pixels(picture[None]).to(device=device, dtype=dtype)
+            parts.append(vae.encode(whole).latent_dist.sample(generator))
+        samples = _scaled(torch.cat(parts), vae.config)
+    return Latent(samples.to("cpu", torch.float32).clone(), states_of(generators), space, CLEAN)
+
+
+def _matched(image: Image, batch: int, factor: int) -> np.ndarray[Any, Any]:
+    pixels = image.pixels
+    count, height, width, channels = pixels.shape
+    if channels != _RGB:
+        raise problem(
+            "SDF410", f"a picture to encode has 3 channels, not {channels}", hint="drop its transparency"
+        )
+    if height % factor or width % factor:
+        near = f"{width // factor * factor or factor}×{height // factor * factor or factor}"
+        text = f"{width}×{height} pixels: both sides have to be multiples of {factor}"
+        raise problem("SDF410", text, hint=f"`resize-image` to {near}")
+    if count not in {1, batch}:
+        raise problem("SDF410", f"{count} pictures for a batch of {batch}")
+    return pixels if count == batch else np.repeat(pixels, batch, axis=0)
+
+
+def _from_pixels(pixels: np.ndarray[Any, Any]) -> torch.Tensor:
+    """float32[1, 3, height, width] in -1 … 1."""
+    highest = 255.0 if pixels.dtype == np.uint8 else 65535.0
+    unit = torch.from_numpy((pixels.astype(np.float32) / highest).transpose(0, 3, 1, 2))
+    return 2.0 * unit - 1.0
+
+
+def _to_pixels(decoded: torch.Tensor) -> np.ndarray[Any, Any]:
+    unit = (decoded * 0.5 + 0.5).clamp(0, 1).cpu().permute(0, 2, 3, 1).float().numpy()
+    return np.asarray((unit * 255).round().astype(np.uint8))
+
+
+def _scaled(samples: torch.Tensor, config: Any) -> torch.Tensor:
+    if getattr(config, "shift_factor", None):
+        samples = samples - config.shift_factor
+    return config.scaling_factor * samples  # type: ignore[no-any-return]  # a number of the configuration
+
+
+def _unscaled(samples: torch.Tensor, config: Any) -> torch.Tensor:
+    samples = samples / config.scaling_factor
+    return samples + config.shift_factor if getattr(config, "shift_factor", None) else samples
+
+
+@contextmanager
+def _precision(vae: Any) -> Iterator[torch.dtype]:
+    """The dtype to compute in: float32 for as long as this lasts, where the configuration asks for that.
+
+    diffusers takes `force_upcast` for true where the file leaves it out, as those of Stable Diffusion 1.x
+    do, and its pipelines for them never upcast; so it counts only where it is written.
+    """
+    dtype: torch.dtype = vae.dtype
+    unwritten = getattr(vae.config, "_use_default_values", None) or ()
+    asked = bool(getattr(vae.config, "force_upcast", False)) and "force_upcast" not in unwritten
+    if not asked or dtype != torch.float16:
+        yield dtype
+        return
+    vae.to(torch.float32)
+    try:
+        yield torch.float32
+    finally:
+        # float16 widens to float32 and back without a change.
+        vae.to(dtype)
+
+
+@contextmanager
+def _tiles(vae: Any, *, on: bool) -> Iterator[None]:
+    before = vae.use_tiling
+    if on:
+        vae.enable_tiling()
+    try:
+        yield
+    finally:
+        if not before:
+            vae.disable_tiling()
