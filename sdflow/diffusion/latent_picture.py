@@ -11,7 +11,7 @@ _SD_RGB = (
     (-0.158, 0.189, 0.264),
     (-0.184, -0.271, -0.473),
 )
-"""What one unit of each channel of a Stable Diffusion 1.x or 2.x latent adds to red, green and blue in -1 … 1.
+"""What one unit of each channel of such a latent adds to red, green and blue in -1 … 1.
 
 A least-squares fit of colours to latents, found by the community of diffusers in 2022 and used since.
 """
@@ -28,11 +28,14 @@ def latent_picture(latent: Latent) -> Image:
     samples = latent.samples.to("cpu", torch.float32)
     deviation = samples.flatten(1).std(dim=1, correction=0).clamp(min=1.0)
     quiet = (samples / deviation[:, None, None, None]).movedim(1, -1)
-    known = latent.space.family == "sd" and latent.space.channels == len(_SD_RGB)
-    colours = quiet @ torch.tensor(_SD_RGB) if known else torch.stack([_main_components(item) for item in
-    quiet]) unit = (colours * 0.5 + 0.5).clamp(0, 1) pixels = (unit * 255).round().to(torch.uint8).numpy()
-    factor = latent.space.factor return Image(np.ascontiguousarray(pixels.repeat(factor,
-    axis=1).repeat(factor, axis=2)))
+    if latent.space.family == "sd" and latent.space.channels == len(_SD_RGB):
+        colours = quiet @ torch.tensor(_SD_RGB)
+    else:
+        colours = torch.stack([_main_components(item) for item in quiet])
+    unit = (colours * 0.5 + 0.5).clamp(0, 1)
+    pixels = (unit * 255).round().to(torch.uint8).numpy()
+    factor = latent.space.factor
+    return Image(np.ascontiguousarray(pixels.repeat(factor, axis=1).repeat(factor, axis=2)))
 
 
 def _main_components(item: torch.Tensor) -> torch.Tensor:

@@ -55,8 +55,8 @@ def encode_prompts(
         _refuse_long(counts, room)
     pieces = -(-max(1, *counts.values()) // room) if long == "chunk" else 1
     with torch.inference_mode():
-        positive = _embed(tokenizer, text_encoder, prompts, pieces, clip_skip, device)
-        negative = _embed(tokenizer, text_encoder, negatives, pieces, 0, device)
+        positive = _embed(tokenizer, text_encoder, prompts, pieces, clip_skip=clip_skip, device=device)
+        negative = _embed(tokenizer, text_encoder, negatives, pieces, clip_skip=0, device=device)
     return Conditioning((Entry(positive.clone()),), (Entry(negative.clone()),))
 
 
@@ -79,6 +79,7 @@ def _embed(
     text_encoder: Any,
     texts: Sequence[str],
     pieces: int,
+    *,
     clip_skip: int,
     device: str | torch.device,
 ) -> torch.Tensor:

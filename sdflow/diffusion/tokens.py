@@ -71,7 +71,7 @@ def _vocabulary(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]], li
 def _clip_tokenizer(
     vocabulary: dict[str, int], merges: list[tuple[str, str]], added: list[str]
 ) -> "Tokenizer":
-    """CLIP's pipeline: NFC, spaces merged, lower case; words, single digits, runs of signs; byte-level BPE."""
+    """CLIP's pipeline: NFC, spaces merged, lower case; words, digits, runs of signs; byte-level BPE."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
     bpe = models.BPE(vocabulary, merges, unk_token=_SPECIAL[1], end_of_word_suffix="</w>", fuse_unk=False)

@@ -17,7 +17,7 @@ _RGB = 3
 def decode_latent(
     vae: Any, latent: Latent, *, slicing: bool, tiling: bool, device: str | torch.device = "cpu"
 ) -> Image:
-    """Decode a latent into uint8[batch, factor·h, factor·w, 3], as the pipelines and their image processor do.
+    """Decode a latent into uint8[batch, factor·h, factor·w, 3], as the pipelines do.
 
     Args:
         vae: an `AutoencoderKL` on `device`.

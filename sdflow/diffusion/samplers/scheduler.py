@@ -66,7 +66,7 @@ def missing_package(sampler: Sampler) -> UserError:
 
 
 def _base_config(config: dict[str, Json]) -> Mapping[str, Any]:
-    """`pipe.scheduler.config` as a user meets it: with its class's defaults, and a note of which those are."""
+    """`pipe.scheduler.config` as a user meets it, with its class's defaults noted as such."""
     if not hasattr(diffusers, str(config.get("_class_name"))):
         return corrected(config)
     own = _class(str(config["_class_name"])).from_config(config)
