@@ -10,7 +10,10 @@ from sdflow.values import Component, Model
 
 @dataclass(frozen=True, slots=True)
 class ComponentRow:
-    """What there is to say about one component. Sizes in bytes; `stored_dtype` is empty where unknown."""
+    """What there is to say about one component; sizes in bytes.
+
+    `stored_dtype` is empty where it is unknown, `revision` (a commit) where the model is not from the hub.
+    """
 
     role: str
     class_name: str
@@ -20,6 +23,7 @@ class ComponentRow:
     dtype: str
     digest: str
     where: str
+    revision: str
     download: int
 
 
@@ -62,6 +66,7 @@ def _row(component: Component) -> ComponentRow:
         component.dtype,
         component.digest,
         where,
+        location.revision or "",
         location.download_bytes,
     )
 

@@ -77,7 +77,11 @@ def _known_hub_tree(repo: str, request: PartRequest, context: Context) -> Tree |
     if listing is not None:
         return HubTree(context.hub, listing, context.memo, _label(repo, listing.repo))
     snapshot = context.hub.snapshot(repo, commit)
-    return FolderTree(snapshot, context.memo, f"`{repo}`", complete=False) if snapshot.is_dir() else None
+    return (
+        FolderTree(snapshot, context.memo, f"`{repo}`", snapshot_of=(repo, commit))
+        if snapshot.is_dir()
+        else None
+    )
 
 
 def _label(asked: str, name: str) -> str:

@@ -66,13 +66,15 @@ def digest_of_local(path: Path, memo: Memo) -> str:
 
 
 class FolderTree:
-    """A folder on this disk."""
+    """A folder on this disk; of a snapshot in the hub's cache, `snapshot_of` is its repository and commit."""
 
-    def __init__(self, folder: Path, memo: Memo, label: str, *, complete: bool = True) -> None:
+    def __init__(
+        self, folder: Path, memo: Memo, label: str, *, snapshot_of: tuple[str, str] | None = None
+    ) -> None:
         self._folder = folder
         self._memo = memo
         self._label = label
-        self._complete = complete
+        self._snapshot_of = snapshot_of
 
     @property
     def label(self) -> str:
@@ -82,7 +84,7 @@ class FolderTree:
     @property
     def complete(self) -> bool:
         """False for a snapshot of the hub of which only some files may be here."""
-        return self._complete
+        return self._snapshot_of is None
 
     def names(self, folder: str = "") -> frozenset[str]:
         """Names of the files directly in `folder`."""
@@ -124,4 +126,6 @@ class FolderTree:
 
     def location(self, folder: str, names: frozenset[str]) -> Location:  # noqa: ARG002  # all of them are here
         """The component's own folder."""
-        return Location(self._label, self._folder / folder)
+        repo, commit = self._snapshot_of or (None, None)
+        inside = folder if repo else ""
+        return Location(self._label, self._folder / folder, repo, commit, inside)

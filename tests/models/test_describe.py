@@ -5,7 +5,7 @@ from pathlib import Path
 from sdflow.models.describe import component_rows, component_table, human_size
 from sdflow.models.request import ROLES
 from tests.models.conftest import Resolve
-from tests.models.hub import Hub, Repo
+from tests.models.hub import COMMIT, Hub, Repo
 from tests.models.layout import CUDA
 
 
@@ -33,6 +33,7 @@ def test_a_model_that_is_not_here(hub: Hub, resolve: Resolve, pipeline: Path) ->
     rows = component_rows(resolve("someone/model", hub=hub.place))
     assert rows[2].where == "`someone/model`, not downloaded"
     assert rows[2].download == rows[2].size > 0
+    assert {row.revision for row in rows} == {COMMIT}
 
 
 def test_sizes_are_said_as_readers_say_them() -> None:

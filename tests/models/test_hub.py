@@ -92,7 +92,8 @@ def test_a_cached_snapshot_needs_no_network_and_its_weights_are_not_read(
     model = resolve("someone/model", hub=hub.place)
     assert hub.requests == []
     assert model.components["unet"].files[0].digest == named
-    assert model.components["unet"].location.folder == snapshot / "unet"
+    location = model.components["unet"].location
+    assert (location.folder, location.repo, location.revision) == (snapshot / "unet", "someone/model", COMMIT)
 
 
 @pytest.mark.parametrize("is_offline", [True, False])
