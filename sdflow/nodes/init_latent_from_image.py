@@ -10,6 +10,8 @@ from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.values import CLEAN, Image, ImageSpec, Latent, LatentSpec, Model
 
+_NO_ALPHA = "write alpha: drop in its load-image node"
+
 
 class InitLatentFromImage(Node, type="init-latent-from-image", version=1):
     """Encode a picture with the model's VAE; item i of a batch uses seed + i."""
@@ -44,6 +46,8 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=1):
                 field="image",
                 hint=f"put a resize-image node with multiple-of: {factor} before it",
             )
+        if image.channels != 3:  # noqa: PLR2004 - red, green, blue
+            raise Refusal("the picture has an alpha channel, which a VAE cannot encode", field="image", hint=_NO_ALPHA)
         if image.batch != 1 and self.batch not in (1, image.batch):
             raise Refusal(f"{image.batch} pictures for a batch of {self.batch}", field="batch")
         batch = max(image.batch, self.batch)

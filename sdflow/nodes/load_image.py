@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from sdflow.graph.facts import Facts
 from sdflow.graph.fields import ImageFile
@@ -16,11 +17,14 @@ class LoadImage(Node, type="load-image", version=1):
 
     path: ImageFile
     """The file, relative to the recipe."""
+    alpha: Literal["keep", "drop"] = "keep"
+    """Keep a fourth channel where the picture has one, or drop it, as Pillow's convert("RGB") does."""
 
     def infer(self, facts: Facts) -> Mapping[str, ImageSpec]:
         """The picture's size, from its header."""
         file = facts.file(self.path)
-        return {"image": ImageSpec(1, file.height, file.width, file.channels, file.depth)}
+        channels = file.channels if self.alpha == "keep" else 3
+        return {"image": ImageSpec(1, file.height, file.width, channels, file.depth)}
 
     def cost(self) -> Cost:
         """Reading is proportional to nothing that is known better than one file."""
@@ -30,4 +34,5 @@ class LoadImage(Node, type="load-image", version=1):
         """Read it."""
         from sdflow.pictures.read import read
 
-        return read(Path(ctx.file(self.path)))
+        image = read(Path(ctx.file(self.path)))
+        return Image(image.pixels[..., :3].copy()) if self.alpha == "drop" else image
