@@ -23,7 +23,7 @@ def build_model(components: Mapping[str, Component]) -> Model:
     factor = _factor(vae)
     height, width = _sides(unet.get("sample_size"))
     return Model(
-        family=_FAMILIES.get(_int(unet, "cross_attention_dim", 1280), "sd"),
+        family=_FAMILIES.get(_text_width(components["unet"]), "sd"),
         components=components,
         space=LatentSpace("sd", _int(vae.config, "latent_channels", 4), factor),
         native_size=(width * factor, height * factor),
@@ -36,7 +36,7 @@ def misfits(components: Mapping[str, Component]) -> Iterator[Finding]:
     if unet is not None:
         yield from _unsupported_unet(unet)
     if unet is not None and text is not None:
-        wants, gives = _int(unet.config, "cross_attention_dim", 1280), _int(text.config, "hidden_size", 512)
+        wants, gives = _text_width(unet), _int(text.config, "hidden_size", 512)
         if wants != gives:
             message = f"the UNet takes text of width {wants}, and the text encoder gives {gives}"
             yield _misfit(
@@ -94,6 +94,13 @@ def _sides(sample_size: Json) -> tuple[int, int]:
         if isinstance(height, int) and isinstance(width, int):
             return height, width
     return (sample_size, sample_size) if isinstance(sample_size, int) else (64, 64)
+
+
+def _text_width(unet: Component) -> int:
+    """Width of the text that a UNet attends to; some files name it once for each level."""
+    width = unet.config.get("cross_attention_dim", 1280)
+    first = width[0] if isinstance(width, list) and width else width
+    return first if isinstance(first, int) else 1280
 
 
 def _int(config: Mapping[str, Json], name: str, default: int) -> int:

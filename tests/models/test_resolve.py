@@ -14,7 +14,7 @@ from sdflow.models.refused import ModelError, Refused
 from sdflow.models.request import ROLES, WEIGHTED, ModelRequest, PartRequest
 from sdflow.values import LatentSpace
 from tests.models.conftest import Resolve
-from tests.models.layout import CUDA, SCHEDULER, TEXT, UNET, VAE, weights, write_json, write_pipeline
+from tests.models.layout import CUDA, INDEX, SCHEDULER, TEXT, UNET, VAE, weights, write_json, write_pipeline
 
 TOYBOX = Path(__file__).parents[3] / "shared" / "models" / "toybox-prototype"
 
@@ -237,6 +237,15 @@ def test_families_and_sizes(resolve: Resolve, pipeline: Path) -> None:
     write_json(pipeline / "unet/config.json", {**UNET, "sample_size": 32, "_diffusers_version": "0.2.2"})
     write_json(pipeline / "text_encoder/config.json", TEXT)
     assert resolve("./pipeline").native_size == (512, 512), "as the pipelines read the first files"
+
+
+def test_other_ways_to_run_the_same_components(resolve: Resolve, pipeline: Path) -> None:
+    before = resolve("./pipeline")
+    write_json(pipeline / "model_index.json", {**INDEX, "_class_name": "StableDiffusionPAGPipeline"})
+    write_json(pipeline / "unet/config.json", {**UNET, "cross_attention_dim": [768, 768, 768, 768]})
+    after = resolve("./pipeline")
+    assert after.components["vae"] == before.components["vae"]
+    assert after.family == "sd1"
 
 
 def test_a_tiny_autoencoder(resolve: Resolve, pipeline: Path) -> None:
