@@ -27,7 +27,7 @@ class Usage:
 
 
 def usage(layout: Layout) -> Usage:
-    """Count everything; about 3 s for 100,000 records."""
+    """Count everything; some seconds for 100,000 records."""
     blobs = blob_files(layout)
     nbytes = sum(blob.size for blob in blobs.values())
     count = 0

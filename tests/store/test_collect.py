@@ -1,6 +1,7 @@
 """What goes first when room is needed, and what never goes."""
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -150,6 +151,27 @@ def test_records_that_lost_a_value_or_their_text_go(store: Store, value: Value, 
     done = store.collect()
     assert (done.records, done.blobs) == (2, 1)  # the blob of 2 has no record any more
     assert keys_of(store) == {key(0), key(3), key(4)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files that are open cannot be removed there anyway")
+def test_a_file_that_takes_long_to_write_is_not_taken_for_a_dead_ones(
+    store: Store, value: Value, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flushing 16 GB to a slow disk takes minutes, in which gc of another process may come by."""
+    seen = []
+
+    def slow(_: int) -> None:
+        (path,) = Path(store.layout.temporary).iterdir()
+        now = time.time()
+        os.utime(path, (1, 1))
+        assert store.collect().leftovers == 0
+        os.utime(path, (now, now))
+        seen.append(path)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    store.save(key(1), None, {"image": value(1)}, seconds=0)
+    assert len(seen) == 2
+    assert store.find(key(1)) is not None
 
 
 def test_gc_of_no_store_is_nothing(store: Store) -> None:

@@ -11,10 +11,9 @@ from sdflow.store import Store
 from sdflow.values.encoded import Encoded, RawTensor
 
 
-def write_forever(root: Path, seed: int, ready: int) -> None:
+def write_forever(root: Path, seed: int, saved: int) -> None:
     store = Store.open(root, limit_bytes=None)
     draw = random.Random(seed)
-    os.write(ready, b"!")
     while True:
         # Some keys are written by every child, so that replacing is interrupted, too.
         key = f"{draw.randrange(20):064x}" if draw.random() < 0.3 else f"{draw.getrandbits(256):064x}"
@@ -24,6 +23,7 @@ def write_forever(root: Path, seed: int, ready: int) -> None:
             pixels = RawTensor("U8", (size,), draw.randbytes(10) * (size // 10))
             outputs[port] = Encoded("Image", None, {"pixels": pixels})
         store.save(key, {"node": "x"}, outputs, seconds=0)
+        os.write(saved, b"!")
 
 
 def main(root: Path, kills: int) -> None:
@@ -33,8 +33,9 @@ def main(root: Path, kills: int) -> None:
         child = os.fork()
         if child == 0:
             write_forever(root, number, write)
-        os.read(read, 1)
-        time.sleep(draw.uniform(0, 0.02))
+        for _ in range(draw.randrange(1, 4)):
+            os.read(read, 1)
+        time.sleep(draw.uniform(0, 0.01))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(read)
