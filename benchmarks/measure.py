@@ -81,4 +81,4 @@ def _cpu_model() -> str:
 def _memory_gb() -> float | None:
     if not hasattr(os, "sysconf"):
         return None
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+    return round(float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) / 1e9, 1)
