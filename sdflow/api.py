@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from sdflow.composing import compose_file
 from sdflow.composition import Composition, Json
@@ -98,7 +98,8 @@ class Loaded:
 
         def work() -> None:
             try:
-                self.run(out=out, listener=queue.put, **params)
+                arguments: dict[str, Any] = dict(params)
+                self.run(out=out, listener=queue.put, **arguments)
             except BaseException as error:  # noqa: BLE001 - handed to the thread that reads the events
                 raised.append(error)
             finally:
@@ -183,4 +184,4 @@ class Run:
         ports = [port for port, kind in plan.graph.nodes[number].node.outputs.items() if kind == Image.kind]
         if not ports or number not in plan.keys or self.results.find(plan.keys[number].key) is None:
             return None
-        return cast("StoredValue", self.results.value(plan.keys[number].key, ports[0]))
+        return self.results.value(plan.keys[number].key, ports[0])

@@ -22,8 +22,8 @@ class Ref:
         return f"${self.node}" if self.port is None else f"${self.node}.{self.port}"
 
 
-FieldValue: TypeAlias = "None | bool | int | float | str | Ref | list[FieldValue] | dict[str, FieldValue]"
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+FieldValue: TypeAlias = "bool | int | float | str | Ref | list[FieldValue] | dict[str, FieldValue] | None"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,21 @@ from sdflow.nodes.builtin import default_registry
 from sdflow.problems import Problem, UserError, nearest
 from sdflow.resolve.device import find_device
 from sdflow.resolve.facts import ResolvedFacts, Resolver, resolve
-from sdflow.store import DigestMemo, LostValueError, MemoryTier, Record, RunIndex, Store, cache_root, default_limit
+from sdflow.store import (
+    DigestMemo,
+    LostValueError,
+    MemoryTier,
+    Record,
+    RunIndex,
+    Store,
+    cache_root,
+    default_limit,
+)
 from sdflow.values import Component, Model
 
 if TYPE_CHECKING:
     from sdflow.models.pool import PoolEvent
+    from sdflow.models.request import ModelRequest
 
 _MEMORY_TIER_BYTES = 2**30
 _SHARE_OF_DEVICE = 0.7
@@ -158,7 +168,6 @@ class Session:
 
     def describe_model(self, request: object, base: Path) -> Model:
         """The description of a model, from a request of the models room."""
-        from sdflow.models.request import ModelRequest
         from sdflow.models.resolve import resolve_model
 
         return resolve_model(
@@ -192,8 +201,10 @@ class Session:
         graph = self.graph(composition)
         choices = _choices(graph, wishes)
         if not (choices.targets or graph.outputs):
-            hint = "add outputs, such as  \"{name}.png\": $image,  or name nodes with --to"
-            raise UserError(Problem("SDF215", "the recipe has no outputs, so nothing needs to run", hint=hint))
+            hint = 'add outputs, such as  "{name}.png": $image,  or name nodes with --to'
+            raise UserError(
+                Problem("SDF215", "the recipe has no outputs, so nothing needs to run", hint=hint)
+            )
         facts = resolve(graph, self.resolver(composition.base), self.device)
         inferred: Inferred = infer(graph, facts)
         check_outputs(graph, inferred)
@@ -229,11 +240,17 @@ class Session:
                 self.listener(Warned(outcome.lost.problem.message))
             wishes = Wishes(to=wishes.to) if wishes else None
         else:
-            raise UserError(Problem("SDF505", "stored values go missing again and again", hint="try --no-cache"))
+            raise UserError(
+                Problem("SDF505", "stored values go missing again and again", hint="try --no-cache")
+            )
         seconds = time.monotonic() - began
         self.listener(
             RunFinished(
-                len(outcome.ran), len(outcome.failed), len(outcome.skipped), round(seconds, 3), outcome.interrupted
+                len(outcome.ran),
+                len(outcome.failed),
+                len(outcome.skipped),
+                round(seconds, 3),
+                outcome.interrupted,
             )
         )
         return RunResult(prepared, outcome, files, seconds)
@@ -243,9 +260,7 @@ class Session:
     ) -> tuple[Outcome, Mapping[str, Path]]:
         made, graph = prepared.plan, prepared.graph
         cached = sum(node.status == "cached" for node in made.nodes.values())
-        self.listener(
-            RunStarted(prepared.composition.file, len(made.order), cached, self.device.name)
-        )
+        self.listener(RunStarted(prepared.composition.file, len(made.order), cached, self.device.name))
         if made.order:
             self.store.prepare()
         writer = self._writer(prepared, out or Path(), metadata=metadata)
@@ -286,7 +301,9 @@ class Session:
 
             if not metadata:
                 return {}
-            return texts_of_output(prepared.composition, prepared.plan, digests, output, index, made_in)
+            return texts_of_output(
+                prepared.composition, prepared.plan, digests, output, index=index, environment=made_in
+            )
 
         written = WrittenFiles.read(self.store.root / "written.json")
         return OutputWriter(prepared.plan, out.resolve(), self.results, written, self.listener, texts)

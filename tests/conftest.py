@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 # Set before anything imports torch or huggingface_hub, which read them once.
@@ -12,16 +13,16 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.pop("SDFLOW_CACHE", None)
 os.environ["NO_COLOR"] = "1"
 
-import pytest  # noqa: E402 - after the environment
+import pytest
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_cache(request: pytest.FixtureRequest) -> None:
+def _own_cache() -> Iterator[None]:
     """Nothing is read from or written to the cache of whoever runs the tests."""
-    folder = tempfile.TemporaryDirectory(prefix="sdflow-tests-")
-    request.addfinalizer(folder.cleanup)
-    os.environ["SDFLOW_CACHE"] = str(Path(folder.name) / "cache")
-    os.environ["HF_HOME"] = str(Path(folder.name) / "hf")
+    with tempfile.TemporaryDirectory(prefix="sdflow-tests-") as folder:
+        os.environ["SDFLOW_CACHE"] = str(Path(folder) / "cache")
+        os.environ["HF_HOME"] = str(Path(folder) / "hf")
+        yield
 
 
 @pytest.fixture(scope="session")

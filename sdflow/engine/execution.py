@@ -287,7 +287,9 @@ class Execution:
             if isinstance(planned, TrajectorySpec):
                 way, results = self._keys[source].trajectory, self._around.results
                 steps = item.node.states_needed(planned)
-                return Trajectory({s: cast("State", results.value(state_key(way, s), "state")) for s in steps})
+                return Trajectory(
+                    {s: cast("State", results.value(state_key(way, s), "state")) for s in steps}
+                )
             if port in self._values.get(source, {}):
                 return self._values[source][port]
             return self._around.results.value(self._keys[source].key, port)
@@ -315,5 +317,7 @@ def _out_of_memory(planned: PlannedNode, facts: Facts) -> tuple[str, str]:
     weights = sum(part.bytes_as_loaded for part in planned.components)
     needed = (weights + planned.cost.activations) / 2**30
     there = facts.device.memory_bytes / 2**30
-    message = f"out of memory on {facts.device}: about {needed:.1f} GiB are needed and {there:.1f} GiB are there"
+    message = (
+        f"out of memory on {facts.device}: about {needed:.1f} GiB are needed and {there:.1f} GiB are there"
+    )
     return message, "try a smaller size or batch, dtype float16, or --device cpu"

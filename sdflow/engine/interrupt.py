@@ -17,7 +17,7 @@ def stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
         yield
         return
 
-    def on_signal(signum: int, frame: FrameType | None) -> None:
+    def on_signal(_signum: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()

@@ -48,7 +48,9 @@ class OutputWriter:
     def _write(self, output: GraphOutput, key: str) -> None:
         planned = self.plan.inferred[output.wire.node][output.wire.port]
         record = self.results.find(key)
-        environment = record.environment if record is not None and isinstance(record.environment, dict) else {}
+        environment = (
+            record.environment if record is not None and isinstance(record.environment, dict) else {}
+        )
         for index in range(planned.batch if isinstance(planned, ImageSpec) else 1):
             relative = file_name(output.path, index)
             path = self.folder / relative

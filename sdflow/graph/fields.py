@@ -51,7 +51,11 @@ Seed: TypeAlias = Annotated[
             "anyOf": [
                 {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
                 {"const": "random"},
-                {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": MAX_SEED}, "minItems": 1},
+                {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
+                    "minItems": 1,
+                },
                 {"type": "string", "pattern": r"^\$params\."},
             ]
         }

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sdflow.composition import Json
-from sdflow.graph.build import Graph, GraphNode
+from sdflow.graph.build import Graph
 from sdflow.graph.facts import Facts
 from sdflow.graph.infer import Inferred
 from sdflow.graph.node import Node, file_fields
@@ -34,14 +34,12 @@ def make_keys(graph: Graph, facts: Facts, inferred: Inferred) -> dict[int, Keyed
     keys: dict[int, Keyed] = {}
     for item in graph.nodes:
         if item.id in inferred and item.node.stored:
-            keys[item.id] = key_of(item, item.node, facts, inferred, keys)
+            keys[item.id] = key_of(item.node, facts, inferred, keys)
     return keys
 
 
-def key_of(
-    item: GraphNode, node: Node, facts: Facts, inferred: Inferred, keys: Mapping[int, Keyed]
-) -> Keyed:
-    """The key of `node` in the place of `item`: of the node itself, or of its frugal form."""
+def key_of(node: Node, facts: Facts, inferred: Inferred, keys: Mapping[int, Keyed]) -> Keyed:
+    """The key of one node, from the keys of those that feed it."""
     preimage: dict[str, Json] = {
         "sdflow": KEY_FORMAT,
         "node": node.name,

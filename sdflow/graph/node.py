@@ -23,7 +23,9 @@ Path: TypeAlias = "tuple[str | int, ...]"
 class Refusal(Exception):  # noqa: N818 - not a failure of the program: a node says no to its inputs
     """A node cannot do what it is asked; `field` is the one to point at in the recipe."""
 
-    def __init__(self, message: str, *, field: str | None = None, code: str = "SDF211", hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, field: str | None = None, code: str = "SDF211", hint: str | None = None
+    ) -> None:
         super().__init__(message)
         self.field = field
         self.code = code
@@ -176,7 +178,9 @@ class Node(BaseModel):
     def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
         """All plain fields with defaults filled in, as they go into the key; input files stay out."""
         return {
-            _kebab(name): to_json(getattr(self, name)) for name in plain_fields(type(self)) if name not in without
+            _kebab(name): to_json(getattr(self, name))
+            for name in plain_fields(type(self))
+            if name not in without
         }
 
 
@@ -207,9 +211,7 @@ def file_fields(node_type: type[Node]) -> tuple[tuple[str, FileMark], ...]:
 @cache
 def input_fields(node_type: type[Node]) -> tuple[str, ...]:
     """Fields that hold wires: single ones, optional ones and lists."""
-    return tuple(
-        name for name, field in node_type.model_fields.items() if "Wire" in str(field.annotation)
-    )
+    return tuple(name for name, field in node_type.model_fields.items() if "Wire" in str(field.annotation))
 
 
 @cache

@@ -1,10 +1,11 @@
 """The plan: which nodes run and why, in which order, and what it will take. Made before torch is imported."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from sdflow.composition import Json
+from sdflow.device import Device
 from sdflow.graph.build import Graph, GraphNode, GraphOutput
 from sdflow.graph.facts import Facts
 from sdflow.graph.infer import Inferred, planned_inputs
@@ -114,125 +115,129 @@ def plan(graph: Graph, facts: Facts, inferred: Inferred, memory: Memory, choices
     targets = choices.targets or tuple(dict.fromkeys(output.wire.node for output in graph.outputs))
     needed = graph.upstream(targets)
     keys = make_keys(graph, facts, inferred)
-    forced = _forced(graph, needed, choices)
-    kept = {n: memory.find(keys[n].key) for n in sorted(needed) if n in keys}
-    running, states = _walk_back(graph, inferred, keys, targets, memory, kept, forced)
-
+    kept = {number: memory.find(keys[number].key) for number in sorted(needed) if number in keys}
+    survey = _Survey(graph, inferred, keys, memory, kept, _forced(graph, needed, choices))
+    survey.walk_back(targets)
     nodes: dict[int, PlannedNode] = {}
     tasks: list[Task] = []
     for number in sorted(needed):
-        item = graph.nodes[number]
-        status, reason = _status(item, keys, kept, running, forced, states, memory, graph)
-        if number not in running:
-            nodes[number] = PlannedNode(item, status, reason, keys.get(number), Cost(), "", ())
-            continue
-        inputs = planned_inputs(item, inferred)
-        cost = item.node.cost(**inputs)
-        parts = _components(item, inferred)
-        scale = digest_of_json([facts.device.name, *sorted(part.digest for part in parts)])
-        nodes[number] = PlannedNode(
-            item, status, reason, keys[number], cost, scale, parts,
-            memory.seconds(item.node.name, scale, cost.work),
-            frozenset(states.get(number, ())), number not in forced and kept.get(number) is not None,
-        )  # fmt: skip
-        after = frozenset(wire.node for _, wire in item.wires() if wire.node in running)
-        sizes = {part.digest: part.bytes_as_loaded for part in parts if part.dtype}
-        tasks.append(Task(number, after, _checkpoint(item, inferred), sizes, cost.activations))
+        if number in survey.running:
+            nodes[number], task = survey.running_node(number, facts.device)
+            tasks.append(task)
+        else:
+            nodes[number] = survey.resting_node(number)
     sequence, simulation = best_order(tasks, facts.device.memory_bytes)
     return Plan(graph, inferred, keys, nodes, sequence, simulation, graph.outputs, targets)
 
 
-def _walk_back(
-    graph: Graph,
-    inferred: Inferred,
-    keys: Mapping[int, Keyed],
-    targets: Sequence[int],
-    memory: Memory,
-    kept: Mapping[int, Kept | None],
-    forced: frozenset[int],
-) -> tuple[set[int], dict[int, set[int]]]:
-    """From the targets to what has to run, and which states of which trajectories are missing."""
-    running: set[int] = set()
-    states: dict[int, set[int]] = {}
-    stack = [n for n in (*targets, *forced) if n in keys and (n in forced or kept[n] is None)]
-    while stack:
-        number = stack.pop()
-        if number in running:
-            continue
-        running.add(number)
-        item = graph.nodes[number]
-        for _, wire in item.wires():
-            planned = inferred[wire.node][wire.port]
-            if isinstance(planned, TrajectorySpec):
-                steps = item.node.states_needed(planned)
-                way = keys[wire.node].trajectory
-                missing = {s for s in steps if wire.node in forced or memory.find(state_key(way, s)) is None}
-                if missing:
-                    states.setdefault(wire.node, set()).update(missing)
+@dataclass(slots=True)
+class _Survey:
+    """What is known while a plan is made: what is kept, what has to run, and which states are missing."""
+
+    graph: Graph
+    inferred: Inferred
+    keys: Mapping[int, Keyed]
+    memory: Memory
+    kept: Mapping[int, Kept | None]
+    forced: frozenset[int]
+    running: set[int] = field(default_factory=set)
+    states: dict[int, set[int]] = field(default_factory=dict)
+
+    def walk_back(self, targets: Sequence[int]) -> None:
+        """From the targets to what has to run, and which states of which trajectories are missing."""
+        stack = [
+            n
+            for n in (*targets, *self.forced)
+            if n in self.keys and (n in self.forced or self.kept[n] is None)
+        ]
+        while stack:
+            number = stack.pop()
+            if number in self.running:
+                continue
+            self.running.add(number)
+            item = self.graph.nodes[number]
+            for _, wire in item.wires():
+                planned = self.inferred[wire.node][wire.port]
+                if isinstance(planned, TrajectorySpec):
+                    missing = self._missing(wire.node, item.node.states_needed(planned))
+                    if missing:
+                        self.states.setdefault(wire.node, set()).update(missing)
+                        stack.append(wire.node)
+                elif wire.node in self.keys and self.kept[wire.node] is None:
                     stack.append(wire.node)
-            elif wire.node in keys and kept[wire.node] is None:
-                stack.append(wire.node)
-    return running, states
+
+    def _missing(self, source: int, steps: Sequence[int]) -> set[int]:
+        way = self.keys[source].trajectory
+        return {s for s in steps if source in self.forced or self.memory.find(state_key(way, s)) is None}
+
+    def resting_node(self, number: int) -> PlannedNode:
+        """A node that does not run."""
+        item = self.graph.nodes[number]
+        if number not in self.keys:
+            return PlannedNode(item, "described", "", None, Cost(), "", ())
+        if self.kept[number] is not None:
+            return PlannedNode(item, "cached", "cached", self.keys[number], Cost(), "", ())
+        reason = "not kept, and nothing that runs needs it"
+        return PlannedNode(item, "not needed", reason, self.keys[number], Cost(), "", ())
+
+    def running_node(self, number: int, device: Device) -> tuple[PlannedNode, Task]:
+        """A node that runs, and what the order has to know of it."""
+        item = self.graph.nodes[number]
+        cost = item.node.cost(**planned_inputs(item, self.inferred))
+        parts = _components(item, self.inferred)
+        scale = digest_of_json([device.name, *sorted(part.digest for part in parts)])
+        seconds = self.memory.seconds(item.node.name, scale, cost.work)
+        kept = number not in self.forced and self.kept.get(number) is not None
+        planned = PlannedNode(
+            item,
+            "run",
+            self._reason(item),
+            self.keys[number],
+            cost,
+            scale,
+            parts,
+            seconds,
+            frozenset(self.states.get(number, ())),
+            kept,
+        )
+        after = frozenset(wire.node for _, wire in item.wires() if wire.node in self.running)
+        sizes = {part.digest: part.bytes_as_loaded for part in parts if part.dtype}
+        return planned, Task(number, after, _checkpoint(item, self.inferred), sizes, cost.activations)
+
+    def _reason(self, item: GraphNode) -> str:
+        """Why a node runs."""
+        if item.id in self.forced:
+            return "forced"
+        if self.kept[item.id] is not None:
+            steps = ", ".join(map(str, sorted(self.states[item.id])))
+            return f"states after steps {steps} wanted"
+        origin = item.origins[0]
+        before = self.memory.previous(origin.cell, origin.name)
+        if before is None:
+            return "new"
+        if before == self.keys[item.id].key:
+            return "not kept any more"
+        record = self.memory.before(before)
+        if record is None or not isinstance(record.preimage, dict):
+            return "changed since a result that is not kept any more"
+        sources = {
+            ".".join(map(str, path)).replace("_", "-"): self.graph.nodes[wire.node].origins[0].name
+            for path, wire in item.wires()
+        }
+        return ", ".join(difference(record.preimage, self.keys[item.id].preimage, sources))
 
 
 def _forced(graph: Graph, needed: frozenset[int], choices: Choices) -> frozenset[int]:
     stored = {number for number in needed if graph.nodes[number].node.stored}
     if choices.refresh:
         return frozenset(stored)
+    if not (choices.forced or choices.forced_on):
+        return frozenset()
     downstream = set(choices.forced_on)
     for item in graph.nodes:
         if any(wire.node in downstream for _, wire in item.wires()):
             downstream.add(item.id)
     return frozenset(stored & (choices.forced | downstream))
-
-
-def _status(
-    item: GraphNode,
-    keys: Mapping[int, Keyed],
-    kept: Mapping[int, Kept | None],
-    running: set[int],
-    forced: frozenset[int],
-    states: Mapping[int, set[int]],
-    memory: Memory,
-    graph: Graph,
-) -> tuple[Status, str]:
-    if item.id not in keys:
-        return "described", ""
-    if item.id in running:
-        return "run", _reason(item, keys, kept, forced, states, memory, graph)
-    if kept[item.id] is not None:
-        return "cached", "cached"
-    return "not needed", "not kept, and nothing that runs needs it"
-
-
-def _reason(
-    item: GraphNode,
-    keys: Mapping[int, Keyed],
-    kept: Mapping[int, Kept | None],
-    forced: frozenset[int],
-    states: Mapping[int, set[int]],
-    memory: Memory,
-    graph: Graph,
-) -> str:
-    if item.id in forced:
-        return "forced"
-    if kept[item.id] is not None:
-        steps = ", ".join(map(str, sorted(states[item.id])))
-        return f"states after steps {steps} wanted"
-    origin = item.origins[0]
-    before = memory.previous(origin.cell, origin.name)
-    if before is None:
-        return "new"
-    if before == keys[item.id].key:
-        return "not kept any more"
-    record = memory.before(before)
-    if record is None or not isinstance(record.preimage, dict):
-        return "changed since a result that is not kept any more"
-    sources = {
-        ".".join(map(str, path)).replace("_", "-"): graph.nodes[wire.node].origins[0].name
-        for path, wire in item.wires()
-    }
-    return ", ".join(difference(record.preimage, keys[item.id].preimage, sources))
 
 
 def _components(item: GraphNode, inferred: Inferred) -> tuple[Component, ...]:
@@ -253,5 +258,3 @@ def _checkpoint(item: GraphNode, inferred: Inferred) -> str:
     if not any(item.node.components(model) for model in _models(item, inferred)):
         return ""
     return ",".join(sorted(f"{wire.node}" for _, wire in item.wires() if wire.kind == "Model"))
-
-

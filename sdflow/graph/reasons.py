@@ -8,7 +8,7 @@ _LONGEST = 48
 
 
 def difference(before: Mapping[str, Json], now: Mapping[str, Json], sources: Mapping[str, str]) -> list[str]:
-    """What changed between two preimages: `steps 20 → 30`, `input sample changed`, `model unet changed`, …
+    """What changed between two preimages: `steps 20 → 30`, `input sample changed`, `model unet changed` and the like.
 
     `sources` names the node that feeds each input.
     """
@@ -17,10 +17,7 @@ def difference(before: Mapping[str, Json], now: Mapping[str, Json], sources: Map
     found: list[str] = []
     if before.get("version") != now.get("version"):
         found.append(f"node version {before.get('version')} → {now.get('version')}")
-    found += [
-        f"{name} {shown(old)} → {shown(new)}"
-        for name, old, new in _changed(before, now, "fields")
-    ]
+    found += [f"{name} {shown(old)} → {shown(new)}" for name, old, new in _changed(before, now, "fields")]
     found += [f"file of {name} changed" for name, _, _ in _changed(before, now, "files")]
     for name, old, new in _changed(before, now, "inputs"):
         found += _input_reason(name, old, new, sources)
@@ -32,7 +29,11 @@ def _input_reason(name: str, old: Json, new: Json, sources: Mapping[str, str]) -
     if isinstance(old, dict) and isinstance(new, dict) and "model" in old and "model" in new:
         parts = [role for role, _, _ in _changed(old, new, "model")]
         return [f"model {role} changed" for role in parts]
-    if isinstance(old, dict) and isinstance(new, dict) and old.get("trajectory") == new.get("trajectory") is not None:
+    if (
+        isinstance(old, dict)
+        and isinstance(new, dict)
+        and old.get("trajectory") == new.get("trajectory") is not None
+    ):
         return [f"other states of {sources.get(name, name)}"]
     return [f"input {sources.get(name, name)} changed"]
 

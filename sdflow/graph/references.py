@@ -62,7 +62,9 @@ def in_order(specs: Mapping[str, NodeSpec]) -> Ordered:
     return Ordered(tuple(names), _circles(stuck, waiting, done), stuck)
 
 
-def _circles(stuck: tuple[str, ...], waiting: Mapping[str, set[str]], done: set[str]) -> tuple[tuple[str, ...], ...]:
+def _circles(
+    stuck: tuple[str, ...], waiting: Mapping[str, set[str]], done: set[str]
+) -> tuple[tuple[str, ...], ...]:
     """Circles among nodes that all wait for another one of them; each is found once."""
     circles: list[tuple[str, ...]] = []
     seen: set[str] = set()

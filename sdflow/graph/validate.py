@@ -14,6 +14,8 @@ from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Wire, a
 from sdflow.problems import Problem, UserError, nearest
 
+_LONGEST = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
@@ -100,13 +102,15 @@ def _wired(path: Path, value: FieldValue, wires: Wires) -> object:
 def _explain(
     details: Iterable[ErrorDetails], spec: NodeSpec, node_type: type[Node], bad: set[Path]
 ) -> list[Problem]:
-    """pydantic's errors in the words of a recipe; one per place, the most telling one."""
+    """Pydantic's errors in the words of a recipe; one per place, the most telling one."""
     known = [field.alias or name for name, field in node_type.model_fields.items()]
     placed = [(_in_file(detail["loc"], spec), detail) for detail in details]
     found: dict[Path, Problem] = {}
     for path, detail in placed:
         # A list whose items are wrong also counts as too short; only its items are worth a word.
-        inner = any(len(other) > len(path) and other[: len(path)] == path for other in (*bad, *(p for p, _ in placed)))
+        inner = any(
+            len(other) > len(path) and other[: len(path)] == path for other in (*bad, *(p for p, _ in placed))
+        )
         if path in bad or inner or isinstance(detail["input"], Unknown):
             continue
         found.setdefault(path, _problem(detail, path, spec, node_type, known))
@@ -137,7 +141,9 @@ def _problem(
         takes = node_type.model_fields
         wanted = next((f for n, f in takes.items() if (f.alias or n) == detail["loc"][0]), None)
         hint = wanted.description if wanted else None
-        return Problem("SDF203", f"{spec.type} needs {detail['loc'][-1]}", marks.at((), key=True), spec.name, hint)
+        return Problem(
+            "SDF203", f"{spec.type} needs {detail['loc'][-1]}", marks.at((), key=True), spec.name, hint
+        )
     if kind == "extra_forbidden":
         near = nearest(str(detail["loc"][-1]), known)
         hint = f"did you mean {near}?" if near else "fields: " + ", ".join(known)
@@ -204,4 +210,4 @@ def _shown(value: object) -> str:
     text = str(value) if isinstance(value, int | float) else repr(value)
     if isinstance(value, tuple | dict):
         text = "a list" if isinstance(value, tuple) else "a mapping"
-    return text if len(text) <= 60 else text[:57] + "…"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -26,13 +26,17 @@ class PortKind:
         """Accept a wire of this kind and nothing else."""
         return core_schema.no_info_plain_validator_function(self._check)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         """In a recipe, an input is written as a reference."""
         return {"type": "string", "pattern": r"^\$[A-Za-z][A-Za-z0-9_-]*(\.[a-z-]+)?$", "title": self.kind}
 
     def _check(self, value: object) -> Wire:
         if not isinstance(value, Wire):
-            raise PydanticCustomError("reference_needed", "needs a reference to {kind}", {"kind": a(self.kind)})
+            raise PydanticCustomError(
+                "reference_needed", "needs a reference to {kind}", {"kind": a(self.kind)}
+            )
         if value.kind != self.kind:
             raise PydanticCustomError(
                 "wrong_kind", "needs {kind} and got {got}", {"kind": a(self.kind), "got": a(value.kind)}

@@ -58,7 +58,9 @@ class Decode(Node, type="decode", version=1):
         from sdflow.diffusion.vae import decode_latent
 
         with ctx.module(model, "vae") as vae:
-            return decode_latent(vae, latent, slicing=self.slicing, tiling=self.tiling, device=str(ctx.device))
+            return decode_latent(
+                vae, latent, slicing=self.slicing, tiling=self.tiling, device=str(ctx.device)
+            )
 
 
 def refuse_other_space(model: Model, latent: LatentSpec) -> None:

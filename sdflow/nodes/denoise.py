@@ -22,7 +22,6 @@ from sdflow.graph.facts import Facts
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.nodes.decode import refuse_other_space
-from sdflow.problems import UserError
 from sdflow.values import (
     Conditioning,
     ConditioningSpec,
@@ -30,7 +29,6 @@ from sdflow.values import (
     LatentSpec,
     Level,
     Model,
-    State,
     TrajectorySpec,
 )
 
@@ -145,11 +143,15 @@ class Denoise(Node, type="denoise", version=1):
     def _refuse_conditioning(self, model: Model, conditioning: ConditioningSpec, latent: LatentSpec) -> None:
         width = model.components["unet"].config.get("cross_attention_dim")
         if isinstance(width, int) and width != conditioning.width:
-            message = f"the conditioning has {conditioning.width} features per token and the UNet takes {width}"
+            message = (
+                f"the conditioning has {conditioning.width} features per token and the UNet takes {width}"
+            )
             raise Refusal(message, field="conditioning", hint="encode the prompt with the same model")
         if conditioning.batch not in (1, latent.batch):
             message = f"{conditioning.batch} prompts for a batch of {latent.batch}"
-            raise Refusal(message, field="conditioning", hint="give one prompt, or as many as the batch has items")
+            raise Refusal(
+                message, field="conditioning", hint="give one prompt, or as many as the batch has items"
+            )
 
     def cost(self, model: Model, conditioning: ConditioningSpec, latent: LatentSpec) -> Cost:
         """Evaluations × latent elements, twice with guidance.
@@ -160,7 +162,9 @@ class Denoise(Node, type="denoise", version=1):
         both = 2 if self.guidance > 1 else 1
         elements = latent.batch * latent.height * latent.width * both
         unet = model.components["unet"]
-        passes = evaluations(self._chosen, model.components["scheduler"].config, self._part(model, latent.level))
+        passes = evaluations(
+            self._chosen, model.components["scheduler"].config, self._part(model, latent.level)
+        )
         widths = unet.config.get("block_out_channels")
         width = widths[0] if isinstance(widths, list) and isinstance(widths[0], int) else 320
         return Cost(passes * elements, elements * width * 24 * (4 if unet.dtype == "float32" else 2))
@@ -169,7 +173,9 @@ class Denoise(Node, type="denoise", version=1):
         """Attention in slices."""
         return None if self.attention_slicing else self.model_copy(update={"attention_slicing": True})
 
-    def run(self, ctx: RunContext, model: Model, conditioning: Conditioning, latent: Latent) -> Mapping[str, Latent]:
+    def run(
+        self, ctx: RunContext, model: Model, conditioning: Conditioning, latent: Latent
+    ) -> Mapping[str, Latent]:
         """Denoise, from the latest kept state before what is wanted, keeping the states that are wanted."""
         from sdflow.diffusion.denoise import DenoiseRequest, denoise
 

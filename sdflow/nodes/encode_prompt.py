@@ -6,10 +6,9 @@ from typing import Literal
 from pydantic import Field
 
 from sdflow.graph.facts import Facts
-from sdflow.graph.node import Cost, Node, RunContext, Refusal
+from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.values import Component, Conditioning, ConditioningSpec, Model
-
 
 
 class EncodePrompt(Node, type="encode-prompt", version=1):
@@ -65,7 +64,9 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
         )
         config = model.components["text_encoder"].config
         length = int(str(config.get("max_position_embeddings", 77)))
-        return {"conditioning": ConditioningSpec(len(prompts), length * chunks, int(str(config["hidden_size"])))}
+        return {
+            "conditioning": ConditioningSpec(len(prompts), length * chunks, int(str(config["hidden_size"])))
+        }
 
     def _chunks(self, facts: Facts, tokenizer: Component, text: str, field: str) -> int:
         found = facts.count_tokens(tokenizer, text)

@@ -46,7 +46,9 @@ class InitLatent(Node, type="init-latent", version=1):
                 below = side // factor * factor
                 near = f"{below} and {below + factor}" if below else f"{factor}"
                 hint = f"the nearest are {near}"
-                raise Refusal(f"{field} {side} is no multiple of {factor}", field=field, code="SDF204", hint=hint)
+                raise Refusal(
+                    f"{field} {side} is no multiple of {factor}", field=field, code="SDF204", hint=hint
+                )
         try:
             seeds_of(self.seed, self.batch)
         except ValueError as error:

@@ -47,7 +47,9 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=1):
                 hint=f"put a resize-image node with multiple-of: {factor} before it",
             )
         if image.channels != 3:  # noqa: PLR2004 - red, green, blue
-            raise Refusal("the picture has an alpha channel, which a VAE cannot encode", field="image", hint=_NO_ALPHA)
+            raise Refusal(
+                "the picture has an alpha channel, which a VAE cannot encode", field="image", hint=_NO_ALPHA
+            )
         if image.batch != 1 and self.batch not in (1, image.batch):
             raise Refusal(f"{image.batch} pictures for a batch of {self.batch}", field="batch")
         batch = max(image.batch, self.batch)
@@ -70,4 +72,6 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=1):
 
         batch = max(image.pixels.shape[0], self.batch)
         with ctx.module(model, "vae") as vae:
-            return encode_image(vae, image, streams_from_seeds(seeds_of(self.seed, batch)), model.space, str(ctx.device))
+            return encode_image(
+                vae, image, streams_from_seeds(seeds_of(self.seed, batch)), model.space, str(ctx.device)
+            )

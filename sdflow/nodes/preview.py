@@ -1,7 +1,6 @@
 """`preview`: watch a denoise."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from pydantic import Field
 
@@ -43,7 +42,9 @@ class Preview(Node, type="preview", version=1):
         if self.at:
             return tuple(sorted(set(self.at)))
         first = -(-trajectory.start // self.every) * self.every
-        return tuple(sorted({trajectory.start, *range(first, trajectory.end + 1, self.every), trajectory.end}))
+        return tuple(
+            sorted({trajectory.start, *range(first, trajectory.end + 1, self.every), trajectory.end})
+        )
 
     def infer(self, facts: Facts, model: Model, of: TrajectorySpec) -> Mapping[str, ImageSpec]:
         """One picture per state.
@@ -53,7 +54,9 @@ class Preview(Node, type="preview", version=1):
         """
         outside = [step for step in self.at if not of.start <= step <= of.end]
         if outside:
-            raise Refusal(f"there is no state after step {outside[0]}: they go from {of.start} to {of.end}", field="at")
+            raise Refusal(
+                f"there is no state after step {outside[0]}: they go from {of.start} to {of.end}", field="at"
+            )
         if self.item >= of.latent.batch:
             raise Refusal(f"there is no item {self.item} in a batch of {of.latent.batch}", field="item")
         factor, count = model.space.factor, len(self.states_needed(of))
@@ -72,6 +75,10 @@ class Preview(Node, type="preview", version=1):
         steps = sorted(of.states)
         with ctx.module(model, "vae") as vae:
             latent, decoded = draw_states(
-                vae, [of.states[step] for step in steps], self.item, device=str(ctx.device), on_state=ctx.progress
+                vae,
+                [of.states[step] for step in steps],
+                self.item,
+                device=str(ctx.device),
+                on_state=ctx.progress,
             )
         return {"latent": latent, "decoded": decoded}

@@ -30,7 +30,9 @@ class UpscaleLatent(Node, type="upscale-latent", version=1):
             Refusal: a latent with noise, whose statistics interpolation would spoil.
         """
         if latent.level.kind != "clean":
-            raise Refusal("only a clean latent can be upscaled: interpolated noise is no noise", field="latent")
+            raise Refusal(
+                "only a clean latent can be upscaled: interpolated noise is no noise", field="latent"
+            )
         height, width = self._size(latent.height, latent.width)
         return {"latent": LatentSpec(latent.batch, height, width, latent.space, latent.level)}
 

@@ -108,7 +108,7 @@ CODES: dict[str, Code] = {
     "SDF213": Code("a batch needs {index}", "Several pictures cannot be written to one file name."),
     "SDF215": Code("nothing to do", "A recipe without outputs has nothing that needs to run."),
     "SDF214": Code("fields exclude each other", "Two fields were given of which only one can hold."),
-    # 30x–31x: models
+    # 30x and 31x: models
     "SDF301": Code("not a model source", "A source is a hub id `owner/name`, a folder, or `builtin:NAME`."),
     "SDF302": Code("model not found", "The folder does not exist, or the hub has no such repository."),
     "SDF303": Code("unsupported model", "A model, or part of one, of a kind that sdflow does not run."),

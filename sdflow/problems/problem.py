@@ -64,7 +64,9 @@ class UserError(Exception):
         self.problems = problems
 
 
-def problem(code: str, message: str, *, hint: str | None = None, position: Position | None = None) -> UserError:
+def problem(
+    code: str, message: str, *, hint: str | None = None, position: Position | None = None
+) -> UserError:
     """An error with a single problem, for raising."""
     return UserError(Problem(code, message, position=position, hint=hint))
 

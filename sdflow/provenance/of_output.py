@@ -20,6 +20,7 @@ def texts_of_output(
     plan: Plan,
     files: Mapping[str, str],
     output: GraphOutput,
+    *,
     index: int,
     environment: Mapping[str, Json],
 ) -> dict[str, str]:

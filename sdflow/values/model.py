@@ -88,7 +88,9 @@ class Model:
 
     def describe(self, roles: Iterable[str]) -> dict[str, Json]:
         """Descriptions of some components, for a key."""
-        return {role: self.components[role].description() for role in sorted(roles) if role in self.components}
+        return {
+            role: self.components[role].description() for role in sorted(roles) if role in self.components
+        }
 
     def with_components(self, parts: Mapping[str, Component]) -> "Model":
         """The same model with some components exchanged."""
@@ -97,7 +99,9 @@ class Model:
 
 def canonical_json(value: Json) -> bytes:
     """The one JSON text of a value: sorted keys, no spaces, UTF-8, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def digest_of_json(value: Json) -> str:

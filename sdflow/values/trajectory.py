@@ -50,7 +50,9 @@ class State:
         """From the store."""
         skeleton = cast("dict[str, Json]", encoded.skeleton)
         parts = {
-            name.removeprefix("latent."): raw for name, raw in encoded.tensors.items() if name.startswith("latent.")
+            name.removeprefix("latent."): raw
+            for name, raw in encoded.tensors.items()
+            if name.startswith("latent.")
         }
         tensors = {
             name.removeprefix("history."): from_raw(raw)

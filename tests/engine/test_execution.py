@@ -18,7 +18,6 @@ from sdflow.values import Image, ImageSpec
 from sdflow.workflow import RunResult, Session, Settings, Wishes
 from tests.graph.arithmetic import ARITHMETIC, Add, Make, pixel, recipe
 
-
 E = TypeVar("E", bound=Event)
 
 
@@ -72,10 +71,17 @@ class Runner:
         self.session = Session(Settings(device="cpu", cache=folder / "cache"), REGISTRY)
         self.events: list[Event] = []
 
-    def __call__(self, made: Composition, wishes: Wishes | None = None, *, keep_going: bool = False) -> RunResult:
+    def __call__(
+        self, made: Composition, wishes: Wishes | None = None, *, keep_going: bool = False
+    ) -> RunResult:
         self.events = []
         return self.session.run(
-            made, wishes, out=self.folder / "out", listener=self.events.append, metadata=False, keep_going=keep_going
+            made,
+            wishes,
+            out=self.folder / "out",
+            listener=self.events.append,
+            metadata=False,
+            keep_going=keep_going,
         )
 
     def started(self) -> list[str]:

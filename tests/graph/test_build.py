@@ -77,13 +77,19 @@ MISTAKES: list[tuple[str, Nodes, list[tuple[str, str]]]] = [
     ("an empty list", {"a": {"type": "add", "of": []}}, [("SDF204", "")]),
     (
         "several at once",
-        {"a": {"type": "mak"}, "b": {"type": "make", "value": -1, "skale": 2}, "c": {"type": "add", "of": ["$d"]}},
+        {
+            "a": {"type": "mak"},
+            "b": {"type": "make", "value": -1, "skale": 2},
+            "c": {"type": "add", "of": ["$d"]},
+        },
         [("SDF201", ""), ("SDF202", "did you mean scale?"), ("SDF204", ""), ("SDF206", "")],
     ),
 ]
 
 
-@pytest.mark.parametrize(("nodes", "expected"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+@pytest.mark.parametrize(
+    ("nodes", "expected"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
+)
 def test_mistakes(nodes: Nodes, expected: list[tuple[str, str]]) -> None:
     with pytest.raises(UserError) as caught:
         graph_of(nodes, {"a.png": "$a"})

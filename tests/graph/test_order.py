@@ -28,7 +28,9 @@ def shuffled(tasks: list[Task], seed: int) -> list[Task]:
     """The same tasks under other numbers, so that no tie is decided by them."""
     numbers = [task.id for task in tasks]
     random.Random(seed).shuffle(numbers)
-    return [Task(numbers[t.id], frozenset(numbers[a] for a in t.after), t.checkpoint, t.components) for t in tasks]
+    return [
+        Task(numbers[t.id], frozenset(numbers[a] for a in t.after), t.checkpoint, t.components) for t in tasks
+    ]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -156,7 +156,11 @@ def test_renaming_and_reordering_nodes_changes_no_key() -> None:
 
 def test_cells_share_what_is_equal() -> None:
     cells = [
-        cell({**NODES, "top": {"type": "add", "of": ["$sum"], "plus": plus}}, {f"{plus}.png": "$top"}, f"plus={plus}")
+        cell(
+            {**NODES, "top": {"type": "add", "of": ["$sum"], "plus": plus}},
+            {f"{plus}.png": "$top"},
+            f"plus={plus}",
+        )
         for plus in (1, 2, 3)
     ]
     made = planned(composition(*cells), Remembered())
