@@ -13,25 +13,27 @@ _NUMERIC = ("int", "float", "seed")
 _TYPES = ("int", "float", "string", "bool", "choice", "list", "seed")
 
 
-def read_params(section: Json, marks: TreeMarks, problems: list[Problem]) -> dict[str, Param]:
-    """The declared params. A broken declaration still declares its name, so that references to it hold."""
+def read_params(
+    section: Json, marks: TreeMarks, problems: list[Problem]
+) -> tuple[dict[str, Param], frozenset[str]]:
+    """The declared params, and the names of those whose declaration is broken."""
     if not isinstance(section, dict):
-        problems.append(Problem("SDF119", f"`params` is a mapping, not {json_type(section)}", marks.at([], key=True)))
-        return {}
+        problems.append(Problem("SDF119", f"`params` is a mapping, not {json_type(section)}", marks.at([])))
+        return {}, frozenset()
     params: dict[str, Param] = {}
+    broken: set[str] = set()
     for name, value in section.items():
         if not is_name(name):
             message = f"`{name[:40]}` cannot name a param"
             problems.append(Problem("SDF120", message, marks.at([name], key=True), hint=f"use {NAME_RULE}"))
-        params[name] = _read_param(name, value, marks.part(name), problems)
-    return params
-
-
-def _read_param(name: str, value: Json, marks: TreeMarks, problems: list[Problem]) -> Param:
-    found: list[Problem] = []
-    param = _declared(name, value, marks, found)
-    problems.extend(found)
-    return param or Param(type="list", default=[])
+        found: list[Problem] = []
+        param = _declared(name, value, marks.part(name), found)
+        problems.extend(found)
+        if param is None or found:
+            broken.add(name)
+        else:
+            params[name] = param
+    return params, frozenset(broken)
 
 
 def _declared(name: str, value: Json, marks: TreeMarks, found: list[Problem]) -> Param | None:
@@ -43,7 +45,9 @@ def _declared(name: str, value: Json, marks: TreeMarks, found: list[Problem]) ->
     try:
         plain = read_literal(value)
     except BadReferenceError as error:
-        found.append(Problem("SDF130", f"the param `{name}` cannot refer to anything: {error}", place, hint=error.hint))
+        found.append(
+            Problem("SDF130", f"the param `{name}` cannot refer to anything: {error}", place, hint=error.hint)
+        )
         return None
     fields = dict(plain) if isinstance(plain, dict) else {"default": plain}
     if "type" not in fields:
@@ -63,7 +67,12 @@ def _declared(name: str, value: Json, marks: TreeMarks, found: list[Problem]) ->
 
 def _with_items(param: Param) -> Param:
     """A list whose default has items of one type has that type of items."""
-    if param.type != "list" or param.items is not None or not isinstance(param.default, list) or not param.default:
+    if (
+        param.type != "list"
+        or param.items is not None
+        or not isinstance(param.default, list)
+        or not param.default
+    ):
         return param
     kinds = {inferred_type(item) for item in param.default}
     if kinds == {"int", "float"}:
@@ -117,5 +126,7 @@ def _checked(name: str, param: Param, marks: TreeMarks, found: list[Problem]) ->
     try:
         return param.model_copy(update={"default": fit(param, param.default)})
     except MisfitError as error:
-        found.append(Problem("SDF133", f"the default of `{name}` {error}", marks.at(["default"]), hint=error.hint))
+        found.append(
+            Problem("SDF133", f"the default of `{name}` {error}", marks.at(["default"]), hint=error.hint)
+        )
         return param

@@ -60,7 +60,9 @@ def _refuse_invisible(source: Source) -> None:
         raise problem("SDF104", "the file begins with a byte order mark", hint=hint, position=position)
     name = unicodedata.name(character, "control character")
     hint = f'remove it, or write it as "\\u{ord(character):04x}" in double quotes'
-    raise problem("SDF107", f"invisible character U+{ord(character):04X} ({name})", hint=hint, position=position)
+    raise problem(
+        "SDF107", f"invisible character U+{ord(character):04X} ({name})", hint=hint, position=position
+    )
 
 
 def _refuse_directives(source: Source) -> None:
@@ -68,4 +70,6 @@ def _refuse_directives(source: Source) -> None:
     if found is None or _ALLOWED_DIRECTIVE.fullmatch(found[1]):
         return
     position = source.position(*found.span(1))
-    raise problem("SDF115", f"the directive `{found[1].strip()[:40]}`", hint="remove the line", position=position)
+    raise problem(
+        "SDF115", f"the directive `{found[1].strip()[:40]}`", hint="remove the line", position=position
+    )

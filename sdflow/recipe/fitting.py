@@ -55,7 +55,7 @@ def fit_text(param: Param, text: str) -> Json:
     if param.type == "string":
         return fit(param, text)
     if param.type == "choice":
-        return fit(param, next((choice for choice in param.choices or () if _shown(choice) == text), text))
+        return fit(param, next((choice for choice in param.choices or () if shown(choice) == text), text))
     if text.startswith("["):
         return fit(param, read_flow(text))
     if param.type == "list":
@@ -85,6 +85,13 @@ def inferred_type(value: Json) -> str | None:
     """The type of a param that is only its default, or None for a null and a mapping."""
     names = {bool: "bool", int: "int", float: "float", str: "string", list: "list"}
     return names.get(type(value))
+
+
+def shown(value: Json) -> str:
+    """A value as a recipe writes it, texts without quotes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else str(value)
 
 
 def _typed(param: Param, value: Json) -> Json:
@@ -117,7 +124,7 @@ def _conversion_hint(kind: str, value: Json) -> str | None:
     if kind == "int" and value == "random":
         return "declare the param with `type: seed` to allow `random` and lists"
     if kind == "string" and not isinstance(value, list | dict):
-        return f'quote it: "{_shown(value)}"'
+        return f'quote it: "{shown(value)}"'
     if kind == "bool" and isinstance(value, str) and value.casefold() in ("yes", "no", "on", "off"):
         return "YAML 1.2 knows only `true` and `false`"
     return None
@@ -155,10 +162,12 @@ def _check_limits(param: Param, value: Json) -> None:
 
 
 def _not_a_choice(param: Param, value: Json) -> MisfitError:
-    shown = [_shown(choice) for choice in param.choices or ()]
-    close = nearest(_shown(value), shown)
-    listed = ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
-    return MisfitError(f"must be one of {listed}, not {_described(value)}", f"did you mean `{close}`?" if close else None)
+    choices = [shown(choice) for choice in param.choices or ()]
+    close = nearest(shown(value), choices)
+    listed = ", ".join(choices[:12]) + (", …" if len(choices) > 12 else "")
+    return MisfitError(
+        f"must be one of {listed}, not {_described(value)}", f"did you mean `{close}`?" if close else None
+    )
 
 
 def _same(left: Json, right: Json) -> bool:
@@ -169,13 +178,7 @@ def _wanted(param: Param) -> str:
     return _WANTED.get(param.type, "one of its choices")
 
 
-def _shown(value: Json) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "null" if value is None else str(value)
-
-
 def _described(value: Json) -> str:
     if isinstance(value, list | dict):
         return json_type(value)
-    return f"the text `{value[:40]}`" if isinstance(value, str) else _shown(value)
+    return f"the text `{value[:40]}`" if isinstance(value, str) else shown(value)

@@ -8,25 +8,20 @@ from sdflow.recipe.source import Source
 
 
 class Mark:
-    """The place of one value: the indices of its first character and of the one after its last.
+    """The place of one value: the indices of its first character and of the one after its last, and of its key's.
 
-    `children` are the marks of a mapping's values or a sequence's items, `keys` the places of a mapping's keys.
-    A plain class with slots, because a recipe has one per value.
+    `children` are the marks of a mapping's values or a list's items. A plain class with slots, because a recipe
+    has one per value.
     """
 
-    __slots__ = ("children", "end", "keys", "start")
+    __slots__ = ("children", "end", "key_end", "key_start", "start")
 
-    def __init__(
-        self,
-        start: int,
-        end: int,
-        children: "dict[str, Mark] | list[Mark] | None" = None,
-        keys: dict[str, tuple[int, int]] | None = None,
-    ) -> None:
+    def __init__(self, start: int, end: int, key_start: int = -1, key_end: int = -1) -> None:
         self.start = start
         self.end = end
-        self.children = children
-        self.keys = keys
+        self.key_start = key_start
+        self.key_end = key_end
+        self.children: dict[str, Mark] | list[Mark] | None = None
 
     def child(self, part: str | int) -> "Mark | None":
         """The mark of one part, or None where there is no such part."""
@@ -36,6 +31,11 @@ class Mark:
         if isinstance(children, list) and isinstance(part, int) and 0 <= part < len(children):
             return children[part]
         return None
+
+    @property
+    def key_place(self) -> tuple[int, int]:
+        """The place of the key of a mapping's value; of the value itself where it has none."""
+        return (self.start, self.end) if self.key_start < 0 else (self.key_start, self.key_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +52,28 @@ class TreeMarks:
     def at(self, path: Sequence[str | int], *, key: bool = False) -> Position:
         """The position of the value at `path`, or of its key; parts that are not in the file are skipped."""
         mark, place = self.mark, self.anchor or (self.mark.start, self.mark.end)
-        for part in path:
+        last = len(path) - 1
+        for depth, part in enumerate(path):
             child = mark.child(part)
-            if child is None:
-                key = False
-                continue
-            place = (child.start, child.end)
-            if key and part is path[-1] and isinstance(part, str) and mark.keys is not None:
-                place = mark.keys.get(part, place)
-            mark = child
+            if child is not None:
+                mark = child
+                place = mark.key_place if key and depth == last else (mark.start, mark.end)
         return self.source.position(*place)
 
     def part(self, *path: str | int) -> "TreeMarks":
         """The marks of the value at `path`, which must exist; its key is what stands for the whole."""
-        mark, anchor = self.mark, self.anchor
+        mark = self.mark
         for name in path:
             child = mark.child(name)
             if child is None:
                 raise KeyError(name)
-            anchor = mark.keys.get(name) if mark.keys is not None and isinstance(name, str) else None
             mark = child
-        return TreeMarks(self.source, mark, anchor)
+        return TreeMarks(self.source, mark, mark.key_place)
 
     def inside(self, path: Sequence[str | int], part: str, offset: int, *, key: bool = False) -> Position:
-        """The position of `part`, `offset` characters into the text at `path` or its key."""
-        parent = self.part(*path[:-1]).mark
-        child = parent.child(path[-1])
-        if child is None:
-            return self.at(path)
-        place = (child.start, child.end)
-        if key and parent.keys is not None and isinstance(path[-1], str):
-            place = parent.keys.get(path[-1], place)
+        """The position of `part`, `offset` characters into the text at `path`, which must exist, or into its key."""
+        mark = self.part(*path).mark
+        place = mark.key_place if key else (mark.start, mark.end)
         return self.source.inside(*place, part, offset)
 
     def value_position(self) -> Position:

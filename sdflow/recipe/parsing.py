@@ -4,10 +4,9 @@ Only events are taken, never PyYAML's composer or constructor: those recurse (de
 and resolve scalars by YAML 1.1.
 """
 
-from typing import Protocol
+from typing import Protocol, cast
 
 from yaml.error import MarkedYAMLError, YAMLError
-from yaml.events import Event
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
@@ -16,10 +15,30 @@ from sdflow.problems import Problem
 from sdflow.recipe.source import Source
 
 
+class YamlMark(Protocol):
+    """A place in the text; `index` counts characters from 0."""
+
+    @property
+    def index(self) -> int:
+        """Characters before it."""
+
+
+class YamlEvent(Protocol):
+    """What is used of PyYAML's events; which attributes an event has depends on its class."""
+
+    start_mark: YamlMark
+    end_mark: YamlMark
+    anchor: str | None
+    tag: str | None
+    value: str
+    style: str | None
+    implicit: tuple[bool, bool]
+
+
 class EventSource(Protocol):
     """Gives one event after the other, the last of them a `StreamEndEvent`."""
 
-    def get_event(self) -> Event:
+    def get_event(self) -> YamlEvent:
         """The next event."""
 
 
@@ -46,25 +65,36 @@ def event_source(text: str, *, pure_python: bool = False) -> EventSource:
         except ImportError:
             pass
         else:
-            parser: EventSource = CParser(text)
-            return parser
-    return _PurePythonParser(text)
+            return cast("EventSource", CParser(text))
+    return cast("EventSource", _PurePythonParser(text))
 
 
 _ADVICE = (
     ("mapping values are not allowed", "`: ` stands where no key can be", "quote a text that contains `: `"),
     ("cannot start any token", "a plain text cannot begin with this character", "quote the text"),
     ("expected <block end>", "this line does not fit the lines above it", "check its indentation and quotes"),
-    ("did not find expected key", "this line does not fit the lines above it", "check its indentation and quotes"),
+    (
+        "did not find expected key",
+        "this line does not fit the lines above it",
+        "check its indentation and quotes",
+    ),
     ("expected '-' indicator", "this line does not fit the list above it", "begin every item with `- `"),
     ("unexpected end of stream", "the quote that begins here is never closed", "close it"),
     ("unknown escape character", "unknown escape after `\\`", "use single quotes, or write `\\\\`"),
     ("expected ':'", "a key without its `:`", "write `key: value`, or quote the text"),
     ("expected alphabetic or numeric", "`*` and `&` begin an alias or an anchor", "quote the text"),
-    ("did not find expected ',' or", "a bracket that is not closed, or a missing comma", "check the brackets"),
+    (
+        "did not find expected ',' or",
+        "a bracket that is not closed, or a missing comma",
+        "check the brackets",
+    ),
     ("expected ',' or", "a bracket that is not closed, or a missing comma", "check the brackets"),
     ("expected node content", "a bracket that is not closed, or a value is missing", "check the brackets"),
-    ("expected the node content", "a bracket that is not closed, or a value is missing", "check the brackets"),
+    (
+        "expected the node content",
+        "a bracket that is not closed, or a value is missing",
+        "check the brackets",
+    ),
     ("expected <document start>", "text after the end of the document", "check the indentation and quotes"),
 )
 

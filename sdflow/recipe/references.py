@@ -65,7 +65,9 @@ def read_literal(value: Json) -> Json:
         plain = read_text(value)
         if isinstance(plain, str):
             return plain
-        raise BadReferenceError(f"`{value}`: a value here cannot be a reference", f"write `${value}` for the text")
+        raise BadReferenceError(
+            f"`{value}`: a value here cannot be a reference", f"write `${value}` for the text"
+        )
     if isinstance(value, list):
         return [read_literal(item) for item in value]
     if isinstance(value, dict):

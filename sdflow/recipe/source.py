@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sdflow.problems import Position
@@ -15,7 +15,7 @@ class Source:
     """A text under the name that messages call it by. Indices count characters from 0."""
 
     file: str
-    text: str
+    text: str = field(repr=False)
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -1,0 +1,247 @@
+"""Recipe and changes in, composition out: params filled in, fields set, the matrix expanded, files named."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sdflow.composition import Cell, Composition, Json
+from sdflow.problems import Position, Problem, UserError
+from sdflow.recipe.arguments import Argument, Changes, CommandLine, read_options
+from sdflow.recipe.axes import check_axis
+from sdflow.recipe.cells import NodeTemplates, fill_cells, read_nodes
+from sdflow.recipe.fitting import MisfitError, fit, fit_text, read_flow
+from sdflow.recipe.matrix import MAX_CELLS, combinations, count, fixed, labels
+from sdflow.recipe.model import Matrix, Param, Recipe
+from sdflow.recipe.outputs import Output, output_files, read_outputs
+from sdflow.recipe.overrides import set_fields
+from sdflow.recipe.reading import RecipeFile
+from sdflow.recipe.resolved import resolved_json
+from sdflow.recipe.values import Origin, Values, read_values, unknown_param
+
+MAX_CELL_NODES = 2_000_000
+"""Most nodes of all cells together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A composition as far as a recipe and its changes allow, and all that is wrong with them.
+
+    composition: None where nothing can be said about the cells; with `problems` it is for finding more problems only.
+    problems: those of reading the recipe included.
+    params: where the value of each param came from, outside the matrix.
+    cells: the same for every cell, the matrix included.
+    fields: where the fields set with `-s` came from, by their name there: `nodes.sample.steps`.
+    sources: the texts that positions point into, by file.
+    unknown_at: places of values that cannot be known because of a problem; later problems there are no new ones.
+    """
+
+    composition: Composition | None
+    problems: tuple[Problem, ...]
+    params: Mapping[str, Origin]
+    cells: tuple[Mapping[str, Origin], ...]
+    fields: Mapping[str, Origin]
+    sources: Mapping[str, str]
+    unknown_at: frozenset[Position]
+
+    def new(self, later: Iterable[Problem]) -> list[Problem]:
+        """Those of some later problems that do not follow from the draft's own."""
+        at = {(p.file, p.line, p.column) for p in self.unknown_at}
+        at |= {
+            (p.position.file, p.position.line, p.position.column)
+            for p in self.problems
+            if p.position is not None
+        }
+        return [
+            p
+            for p in later
+            if p.position is None or (p.position.file, p.position.line, p.position.column) not in at
+        ]
+
+
+def compose(recipe: RecipeFile, changes: Changes | None = None) -> Composition:
+    """The composition of a recipe.
+
+    Raises:
+        UserError: everything that is wrong with the recipe and the changes, all together.
+    """
+    drafted = draft(recipe, changes)
+    if drafted.problems or drafted.composition is None:
+        raise UserError(*drafted.problems)
+    return drafted.composition
+
+
+def draft(recipe: RecipeFile, changes: Changes | None = None) -> Draft:
+    """Like `compose`, but raises nothing and tells where values came from."""
+    changes = changes or Changes()
+    problems = list(recipe.problems)
+    line = read_options(changes, problems)
+    values = read_values(recipe, changes, line.params)
+    problems += values.problems
+    overrides = set_fields(recipe.recipe.nodes, line.fields)
+    problems += overrides.problems
+    templates = read_nodes(recipe, overrides)
+    problems += templates.problems
+    outputs = read_outputs(recipe, problems)
+    matrix, matrix_origins = _effective_matrix(recipe, values, line, problems)
+    problems += _without_effect(recipe, templates, outputs, values)
+    effective = _effective(recipe, values, overrides.nodes, matrix)
+    sets = _combinations(recipe, matrix, len(templates.nodes), line, problems)
+    cells = [{**values.values, **assigned} for assigned in sets]
+    problems += _without_value(recipe, templates, outputs, cells)
+    composition = _composition(recipe, effective, templates, outputs, matrix, sets, cells, problems)
+    sources = [recipe.marks.source, line.source, *values.sources]
+    return Draft(
+        composition,
+        tuple(dict.fromkeys(problems)),
+        values.origins,
+        tuple({**values.origins, **{name: matrix_origins[name] for name in assigned}} for assigned in sets),
+        {argument.name: Origin("-s", argument.at_value()) for argument in line.fields},
+        {source.file: source.text for source in sources if source.text},
+        templates.unknown_at,
+    )
+
+
+def _effective_matrix(
+    recipe: RecipeFile, values: Values, line: CommandLine, problems: list[Problem]
+) -> tuple[Matrix | None, dict[str, Origin]]:
+    """The recipe's matrix with the axes of the command line, and with what the caller gave a value fixed."""
+    matrix = recipe.recipe.matrix
+    axes = {**matrix.axes} if matrix is not None else {}
+    rules = (*matrix.include, *matrix.exclude) if matrix is not None else ()
+    names = dict.fromkeys([*axes, *(name for rule in rules for name in rule)])
+    origins = {name: Origin("matrix", recipe.marks.at(["matrix", name], key=True)) for name in names}
+    by_option = {argument.name: argument for argument in line.params}
+    for argument in line.axes:
+        axis = _axis(argument, recipe, problems)
+        if argument.name in by_option:
+            message = f"`{argument.name}` is given with `-p` and varied with `--matrix`"
+            problems.append(Problem("SDF141", message, argument.at_name(), hint="leave one of them out"))
+        elif axis:
+            axes[argument.name] = axis
+            origins[argument.name] = Origin("--matrix", argument.at_value())
+    if not axes and matrix is None:
+        return None, origins
+    kept = matrix or Matrix()
+    whole = Matrix(axes=axes, include=kept.include, exclude=kept.exclude)
+    varied = {argument.name for argument in line.axes}
+    given = {name: values.values[name] for name in values.given - varied if name in values.values}
+    origins |= {name: values.origins[name] for name in given}
+    return fixed(whole, given), origins
+
+
+def _axis(argument: Argument, recipe: RecipeFile, problems: list[Problem]) -> list[Json]:
+    """The values of one `--matrix name=a,b,c`; a text with commas in it is given as a list, `name=["a, b", c]`."""
+    param = recipe.recipe.params.get(argument.name)
+    if param is None:
+        unknown = unknown_param(argument.name, recipe, argument.at_name())
+        problems.extend([unknown] if unknown else [])
+        return []
+    try:
+        axis = _axis_values(param, argument.value)
+    except MisfitError as error:
+        message = f"`{argument.name}` {error}"
+        problems.append(Problem("SDF133", message, argument.at_value(), hint=error.hint))
+        return []
+    wrong = check_axis(argument.name, axis)
+    if wrong is not None:
+        problems.append(Problem("SDF141", wrong, argument.at_value()))
+        return []
+    return axis
+
+
+def _axis_values(param: Param, text: str) -> list[Json]:
+    if text.startswith("["):
+        values = read_flow(text)
+        return [fit(param, value) for value in values] if isinstance(values, list) else []
+    return [fit_text(param, part.strip()) for part in text.split(",")] if text.strip() else []
+
+
+def _without_effect(
+    recipe: RecipeFile, templates: NodeTemplates, outputs: list[Output], values: Values
+) -> list[Problem]:
+    """Params that the caller gave a value although nothing uses them."""
+    if recipe.problems or templates.problems:
+        return []  # what looks unused may be used in a part that could not be read
+    used = {name for node in templates.nodes for name in node.params}
+    used |= {name for output in outputs for name in output.template.params}
+    return [
+        Problem("SDF135", f"no node and no output uses the param `{name}`", values.origins[name].position)
+        for name in values.given - used
+        if name in recipe.recipe.params and len(outputs) == len(recipe.recipe.outputs)
+    ]
+
+
+def _without_value(
+    recipe: RecipeFile, templates: NodeTemplates, outputs: list[Output], cells: list[dict[str, Json]]
+) -> list[Problem]:
+    used = {name for node in templates.nodes for name in node.params}
+    used |= {name for output in outputs for name in output.template.params}
+    return [
+        Problem(
+            "SDF134",
+            f"the param `{name}` has no value",
+            recipe.marks.at(["params", name], key=True),
+            hint=f"give it with `-p {name}=…`, or write a `default:`",
+        )
+        for name, param in recipe.recipe.params.items()
+        if param.required and name in used and any(name not in cell for cell in cells)
+    ]
+
+
+def _effective(
+    recipe: RecipeFile, values: Values, nodes: Mapping[str, dict[str, Json]], matrix: Matrix | None
+) -> Recipe:
+    """The recipe with all changes written into it."""
+    params = {
+        name: _with_default(param, values.values[name])
+        if name in values.given and name in values.values
+        else param
+        for name, param in recipe.recipe.params.items()
+    }
+    return recipe.recipe.model_copy(update={"params": params, "nodes": dict(nodes), "matrix": matrix})
+
+
+def _with_default(param: Param, value: Json) -> Param:
+    return param.model_copy(update={"default": value})
+
+
+def _combinations(
+    recipe: RecipeFile, matrix: Matrix | None, nodes: int, line: CommandLine, problems: list[Problem]
+) -> list[dict[str, Json]]:
+    if matrix is None:
+        return [{}]
+    position = line.axes[0].at_name() if line.axes else recipe.marks.at(["matrix"], key=True)
+    size = count(matrix)
+    if size > MAX_CELLS or size * nodes > MAX_CELL_NODES:
+        limit = (
+            f"{MAX_CELLS:,} cells" if size > MAX_CELLS else f"{MAX_CELL_NODES:,} nodes in all cells together"
+        )
+        problems.append(
+            Problem("SDF143", f"the matrix has {size:,} combinations; one run takes {limit}", position)
+        )
+        return []
+    cells = combinations(matrix)
+    if not cells:
+        problems.append(Problem("SDF142", "every combination of the matrix is excluded", position))
+    return cells
+
+
+def _composition(
+    recipe: RecipeFile,
+    effective: Recipe,
+    templates: NodeTemplates,
+    outputs: list[Output],
+    matrix: Matrix | None,
+    sets: list[dict[str, Json]],
+    cells: list[dict[str, Json]],
+    problems: list[Problem],
+) -> Composition | None:
+    if not cells:
+        return None
+    cell_labels = [""] if matrix is None else labels(sets)
+    varying = frozenset(name for assigned in sets for name in assigned)
+    nodes = fill_cells(templates.nodes, cells, varying)
+    files = output_files(recipe, outputs, cells, cell_labels, problems)
+    made = tuple(Cell(*parts) for parts in zip(cell_labels, cells, nodes, files, strict=True))
+    return Composition(
+        effective.name, recipe.file, recipe.base, recipe.identity, made, resolved_json(effective)
+    )
