@@ -32,6 +32,7 @@ from sdflow.resolve.device import find_device
 from sdflow.resolve.facts import ResolvedFacts, Resolver, resolve
 from sdflow.store import (
     DigestMemo,
+    Layout,
     LostValueError,
     MemoryTier,
     Record,
@@ -121,7 +122,8 @@ class Session:
             limit = settings.limit_bytes if settings.limit_bytes is not None else default_limit(self.root)
             self.store = Store.open(self.root, limit_bytes=limit)
         self.results = Results(self.store, MemoryTier(_MEMORY_TIER_BYTES))
-        self.memo = DigestMemo(self.store.layout)
+        # Digests of files are remembered even where results are not.
+        self.memo = DigestMemo(Layout(self.root))
         self.index = RunIndex(self.store.layout)
         self.listener: Listener = _nobody
         self.stop = Flag()
@@ -326,6 +328,7 @@ class Session:
         }
         if keys and (outcome.ran or keys != self.index.previous(prepared.composition.identity)):
             self.index.remember(prepared.composition.identity, keys)
+        self.store.touch(made.keys[n].key for n, node in made.nodes.items() if node.status == "cached")
         if outcome.ran:
             self.rates.write()
             self.store.trim()

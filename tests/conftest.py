@@ -32,3 +32,11 @@ def prototype() -> Path:
     if not folder.is_dir():
         pytest.skip("the trained prototype is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model with Stable Diffusion's topology, as a folder in diffusers' layout."""
+    from sdflow.models.tiny import write_tiny
+
+    return write_tiny(tmp_path_factory.mktemp("models") / "tiny")

@@ -22,8 +22,8 @@ def draw_states(
     A state holds samples as its sampler scales them, up to fourteen times as large; they are brought to the scale of
     the VAE's latents first, so that noise looks like noise at every step.
     """
-    latents: "list[NDArray[np.uint8]]" = []
-    decoded: "list[NDArray[np.uint8]]" = []
+    latents: list[NDArray[np.uint8]] = []
+    decoded: list[NDArray[np.uint8]] = []
     for done, state in enumerate(states, start=1):
         whole = at_vae_scale(state)
         one = Latent(whole.samples[item : item + 1], whole.streams[item : item + 1], whole.space, whole.level)

@@ -3,6 +3,7 @@
 from sdflow.store.collect import Collected
 from sdflow.store.digests import DigestMemo
 from sdflow.store.errors import LostValueError, StoreError
+from sdflow.store.layout import Layout
 from sdflow.store.location import cache_root, default_limit
 from sdflow.store.memory import MemoryTier
 from sdflow.store.record import Earlier, Record, StoredOutput
@@ -15,6 +16,7 @@ __all__ = [
     "Collected",
     "DigestMemo",
     "Earlier",
+    "Layout",
     "LostValueError",
     "MemoryTier",
     "Record",
