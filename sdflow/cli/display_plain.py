@@ -61,8 +61,8 @@ class _Lines:
             case Downloading() if event.done < event.total:
                 return self._progress(event.component, event.done, event.total, steps=False)
             case NodeFinished():
-                known = self.running.pop(event.node, None)
-                return [finished_node_line(event, known.reason if known else "")]
+                self.running.pop(event.node, None)
+                return [finished_node_line(event, "")]
             case NodeFailed():
                 self.running.pop(event.node, None)
                 return failure_lines(event)

@@ -1,0 +1,67 @@
+"""An example of every node type, as it stands in a recipe."""
+
+from collections.abc import Mapping
+
+from sdflow.cli.node_facts import TypeFacts
+from sdflow.composition import Json
+from sdflow.recipe import yaml_scalar
+
+NAMES: Mapping[str, str] = {
+    "load-model": "model",
+    "encode-prompt": "text",
+    "load-image": "photo",
+    "resize-image": "resized",
+    "init-latent": "noise",
+    "init-latent-from-image": "start",
+    "denoise": "sample",
+    "decode": "image",
+    "preview": "states",
+    "upscale": "larger",
+    "upscale-latent": "larger-latent",
+    "grid": "sheet",
+}
+"""What the node is called in its example."""
+
+SOURCES: Mapping[str, str] = {
+    "Model": "$model",
+    "Conditioning": "$text",
+    "Latent": "$noise",
+    "Image": "$image",
+    "Trajectory": "$sample.trajectory",
+}
+"""Where an input of each kind comes from."""
+
+_INPUTS: Mapping[tuple[str, str], str] = {
+    ("decode", "latent"): "$sample",
+    ("upscale-latent", "latent"): "$sample",
+    ("init-latent-from-image", "image"): "$resized",
+    ("resize-image", "image"): "$photo",
+}
+
+_FIELDS: Mapping[str, Mapping[str, Json]] = {
+    "load-model": {"source": "stable-diffusion-v1-5/stable-diffusion-v1-5"},
+    "encode-prompt": {"prompt": "a lighthouse at dusk", "negative": "blurry, low quality"},
+    "load-image": {"path": "sketch.png"},
+    "resize-image": {"width": 768, "height": 512, "fit": "cover"},
+    "init-latent": {"width": 512, "height": 512, "seed": 42},
+    "init-latent-from-image": {"seed": 42},
+    "denoise": {"sampler": "unipc", "steps": 25, "guidance": 7.5},
+    "preview": {"every": 5},
+    "upscale": {"factor": 2},
+    "upscale-latent": {"factor": 1.5},
+    "grid": {"columns": 3},
+}
+
+
+def example(facts: TypeFacts) -> str:
+    """A node of this type in YAML, without the recipe around it."""
+    lines = [f"{NAMES.get(facts.name, facts.name)}:", f"  type: {facts.name}"]
+    for it in facts.inputs:
+        if it.required:
+            source = _INPUTS.get((facts.name, it.name), SOURCES.get(it.kind, f"${it.name}"))
+            lines.append(f"  {it.name}: {f'[{source}]' if it.many else source}")
+    fields = _FIELDS.get(facts.name)
+    if fields is None:
+        fields = {it.name: "…" for it in facts.fields if it.required}
+    lines += [f"  {name}: {yaml_scalar(value)}" for name, value in fields.items()]
+    return "\n".join(lines)
