@@ -27,14 +27,13 @@ def compose_file(path: Path, changes: Changes, registry: Registry) -> Compositio
     """
     recipe = recipe_file(path)
     drafted = draft(recipe, changes)
-    if not drafted.problems and drafted.composition is not None:
+    if not drafted.problems:
         return drafted.composition
     later: tuple[Problem, ...] = ()
-    if drafted.composition is not None:
-        try:
-            build(drafted.composition, registry)
-        except UserError as error:
-            later = error.problems
+    try:
+        build(drafted.composition, registry)
+    except UserError as error:
+        later = error.problems
     raise UserError(*drafted.problems, *drafted.new(later))
 
 

@@ -26,6 +26,8 @@ MAX_VALUES: Final = 1_000_000
 """Most values (scalars, lists, mappings, keys) that one file may hold."""
 MAX_REPEATED_VALUES: Final = 100_000
 """Most values that aliases may add to them."""
+MAX_PROBLEMS: Final = 200
+"""Problems after which reading stops: nobody reads more, and a hostile file could hold millions."""
 
 
 class _Anchored:
@@ -260,6 +262,8 @@ class Builder:
     def _note(self, code: str, message: str, event: YamlEvent, hint: str | None = None) -> None:
         position = self._source.position(event.start_mark.index, event.end_mark.index)
         self.problems.append(Problem(code, message, position, hint=hint))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise UserError(*self.problems)
 
     def _fatal(self, code: str, message: str, event: YamlEvent, hint: str | None = None) -> None:
         self._note(code, message, event, hint)

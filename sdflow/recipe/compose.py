@@ -25,7 +25,7 @@ MAX_CELL_NODES = 2_000_000
 class Draft:
     """A composition as far as a recipe and its changes allow, and all that is wrong with them.
 
-    composition: None where nothing can be said about the cells; with `problems` it is for finding more problems only.
+    composition: with `problems`, good for finding more problems only.
     problems: those of reading the recipe included.
     params: where the value of each param came from, outside the matrix.
     cells: the same for every cell, the matrix included.
@@ -34,7 +34,7 @@ class Draft:
     unknown_at: places of values that cannot be known because of a problem; later problems there are no new ones.
     """
 
-    composition: Composition | None
+    composition: Composition
     problems: tuple[Problem, ...]
     params: Mapping[str, Origin]
     cells: tuple[Mapping[str, Origin], ...]
@@ -64,7 +64,7 @@ def compose(recipe: RecipeFile, changes: Changes | None = None) -> Composition:
         UserError: everything that is wrong with the recipe and the changes, all together.
     """
     drafted = draft(recipe, changes)
-    if drafted.problems or drafted.composition is None:
+    if drafted.problems:
         raise UserError(*drafted.problems)
     return drafted.composition
 
@@ -82,15 +82,22 @@ def draft(recipe: RecipeFile, changes: Changes | None = None) -> Draft:
     problems += templates.problems
     outputs = read_outputs(recipe, problems)
     matrix, matrix_origins = _effective_matrix(recipe, values, line, problems)
-    problems += _without_effect(recipe, templates, outputs, values)
+    used = _used_params(templates, outputs)
+    if len(outputs) == len(recipe.recipe.outputs) and not (recipe.problems or templates.problems):
+        problems += _without_effect(values, used)  # else they may be used where nothing could be read
     effective = _effective(recipe, values, overrides.nodes, matrix)
     sets = _combinations(recipe, matrix, len(templates.nodes), line, problems)
     cells = [{**values.values, **assigned} for assigned in sets]
-    problems += _without_value(recipe, templates, outputs, cells)
-    composition = _composition(recipe, effective, templates, outputs, matrix, sets, cells, problems)
+    problems += _without_value(recipe, used, cells)
+    cell_labels = [""] if matrix is None else labels(sets)
+    files = output_files(recipe, outputs, cells, cell_labels, problems)
+    nodes = fill_cells(templates.nodes, cells, frozenset(name for assigned in sets for name in assigned))
+    made = tuple(Cell(*parts) for parts in zip(cell_labels, cells, nodes, files, strict=True))
     sources = [recipe.marks.source, line.source, *values.sources]
     return Draft(
-        composition,
+        Composition(
+            effective.name, recipe.file, recipe.base, recipe.identity, made, resolved_json(effective)
+        ),
         tuple(dict.fromkeys(problems)),
         values.origins,
         tuple({**values.origins, **{name: matrix_origins[name] for name in assigned}} for assigned in sets),
@@ -155,26 +162,23 @@ def _axis_values(param: Param, text: str) -> list[Json]:
     return [fit_text(param, part.strip()) for part in text.split(",")] if text.strip() else []
 
 
-def _without_effect(
-    recipe: RecipeFile, templates: NodeTemplates, outputs: list[Output], values: Values
-) -> list[Problem]:
-    """Params that the caller gave a value although nothing uses them."""
-    if recipe.problems or templates.problems:
-        return []  # what looks unused may be used in a part that could not be read
-    used = {name for node in templates.nodes for name in node.params}
-    used |= {name for output in outputs for name in output.template.params}
+def _used_params(templates: NodeTemplates, outputs: list[Output]) -> frozenset[str]:
+    """The params that a node or the name of an output refers to."""
+    in_nodes = {name for node in templates.nodes for name in node.params}
+    return frozenset(in_nodes.union(*(output.template.params for output in outputs)))
+
+
+def _without_effect(values: Values, used: frozenset[str]) -> list[Problem]:
+    """Params that the caller named and gave a value although nothing uses them."""
     return [
         Problem("SDF135", f"no node and no output uses the param `{name}`", values.origins[name].position)
-        for name in values.given - used
-        if name in recipe.recipe.params and len(outputs) == len(recipe.recipe.outputs)
+        for name in values.insisted
+        if name not in used
     ]
 
 
-def _without_value(
-    recipe: RecipeFile, templates: NodeTemplates, outputs: list[Output], cells: list[dict[str, Json]]
-) -> list[Problem]:
-    used = {name for node in templates.nodes for name in node.params}
-    used |= {name for output in outputs for name in output.template.params}
+def _without_value(recipe: RecipeFile, used: frozenset[str], cells: list[dict[str, Json]]) -> list[Problem]:
+    """Used params that have a value neither outside the matrix nor in every combination of it."""
     return [
         Problem(
             "SDF134",
@@ -191,57 +195,29 @@ def _effective(
     recipe: RecipeFile, values: Values, nodes: Mapping[str, dict[str, Json]], matrix: Matrix | None
 ) -> Recipe:
     """The recipe with all changes written into it."""
+    given = values.given & values.values.keys()
     params = {
-        name: _with_default(param, values.values[name])
-        if name in values.given and name in values.values
-        else param
+        name: param.model_copy(update={"default": values.values[name]}) if name in given else param
         for name, param in recipe.recipe.params.items()
     }
     return recipe.recipe.model_copy(update={"params": params, "nodes": dict(nodes), "matrix": matrix})
 
 
-def _with_default(param: Param, value: Json) -> Param:
-    return param.model_copy(update={"default": value})
-
-
 def _combinations(
     recipe: RecipeFile, matrix: Matrix | None, nodes: int, line: CommandLine, problems: list[Problem]
 ) -> list[dict[str, Json]]:
+    """What each cell sets; where that is a problem, one combination, so that its nodes can be looked at."""
     if matrix is None:
         return [{}]
     position = line.axes[0].at_name() if line.axes else recipe.marks.at(["matrix"], key=True)
+    one = [{name: axis[0] for name, axis in matrix.axes.items()}]
     size = count(matrix)
     if size > MAX_CELLS or size * nodes > MAX_CELL_NODES:
-        limit = (
-            f"{MAX_CELLS:,} cells" if size > MAX_CELLS else f"{MAX_CELL_NODES:,} nodes in all cells together"
-        )
-        problems.append(
-            Problem("SDF143", f"the matrix has {size:,} combinations; one run takes {limit}", position)
-        )
-        return []
+        limit = f"{MAX_CELLS:,} cells" if size > MAX_CELLS else f"{MAX_CELL_NODES:,} nodes in all"
+        message = f"the matrix has {size:,} combinations; one run takes {limit}"
+        problems.append(Problem("SDF143", message, position))
+        return one
     cells = combinations(matrix)
     if not cells:
         problems.append(Problem("SDF142", "every combination of the matrix is excluded", position))
-    return cells
-
-
-def _composition(
-    recipe: RecipeFile,
-    effective: Recipe,
-    templates: NodeTemplates,
-    outputs: list[Output],
-    matrix: Matrix | None,
-    sets: list[dict[str, Json]],
-    cells: list[dict[str, Json]],
-    problems: list[Problem],
-) -> Composition | None:
-    if not cells:
-        return None
-    cell_labels = [""] if matrix is None else labels(sets)
-    varying = frozenset(name for assigned in sets for name in assigned)
-    nodes = fill_cells(templates.nodes, cells, varying)
-    files = output_files(recipe, outputs, cells, cell_labels, problems)
-    made = tuple(Cell(*parts) for parts in zip(cell_labels, cells, nodes, files, strict=True))
-    return Composition(
-        effective.name, recipe.file, recipe.base, recipe.identity, made, resolved_json(effective)
-    )
+    return cells or one

@@ -5,6 +5,7 @@ import math
 from sdflow.composition import Json
 from sdflow.problems import nearest
 from sdflow.recipe.model import Param, json_type
+from sdflow.recipe.proposals import listed
 from sdflow.recipe.scalars import core_scalar, is_usable
 from sdflow.recipe.source import Source
 
@@ -164,10 +165,8 @@ def _check_limits(param: Param, value: Json) -> None:
 def _not_a_choice(param: Param, value: Json) -> MisfitError:
     choices = [shown(choice) for choice in param.choices or ()]
     close = nearest(shown(value), choices)
-    listed = ", ".join(choices[:12]) + (", …" if len(choices) > 12 else "")
-    return MisfitError(
-        f"must be one of {listed}, not {_described(value)}", f"did you mean `{close}`?" if close else None
-    )
+    hint = f"did you mean `{close}`?" if close else None
+    return MisfitError(f"must be one of {listed(choices)}, not {_described(value)}", hint)
 
 
 def _same(left: Json, right: Json) -> bool:

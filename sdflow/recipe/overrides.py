@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdflow.composition import Json
-from sdflow.problems import Marks, Position, Problem, nearest
+from sdflow.problems import Marks, Position, Problem
 from sdflow.recipe.arguments import Argument
 from sdflow.recipe.fitting import MisfitError, read_flow
+from sdflow.recipe.proposals import proposal
 from sdflow.recipe.scalars import core_scalar, is_usable
 
 Path = tuple[str | int, ...]
@@ -65,15 +66,13 @@ def field_value(text: str) -> Json:
 
 
 def _set(result: Overrides, argument: Argument) -> Problem | None:
-    head, *rest = argument.name.split(".")
-    at = argument.at_name()
-    if head != "nodes" or len(rest) < 2 or not all(rest):
+    head, node, *parts = [*argument.name.split("."), ""]
+    parts, at = parts[:-1], argument.at_name()
+    if head != "nodes" or not parts or not all([node, *parts]):
         hint = "write `-s nodes.NODE.FIELD=VALUE`; `-p NAME=VALUE` sets a param"
         return Problem("SDF136", f"`{argument.name[:60]}` is no field of a node", at, hint=hint)
-    node, *parts = rest
     if node not in result.nodes:
-        close = nearest(node, result.nodes)
-        hint = f"did you mean `{close}`?" if close else f"its nodes are {', '.join(list(result.nodes)[:12])}"
+        hint = proposal(node, result.nodes, "its nodes are")
         return Problem("SDF137", f"the recipe has no node `{node[:40]}`", at, hint=hint)
     try:
         value = field_value(argument.value)
@@ -98,7 +97,7 @@ def _path(value: Json, parts: list[str]) -> Path | int:
         if isinstance(value, dict) and (part in value or depth == len(parts) - 1):
             path = (*path, part)
             value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal() and len(part) < 10 and int(part) < len(value):
+        elif isinstance(value, list) and part.isdecimal() and part in map(str, range(len(value))):
             path = (*path, int(part))
             value = value[int(part)]
         else:

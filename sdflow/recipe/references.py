@@ -45,7 +45,7 @@ def read_text(text: str) -> str | Ref | ParamRef:
         return text[1:]
     found = _REFERENCE.fullmatch(text)
     if found is None:
-        hint = f"write `$${text[1:30]}{'…' if len(text) > 30 else ''}` for a text that begins with `$`"
+        hint = "a reference is `$node`, `$node.port` or `$params.name`; `$$` begins a text with `$`"
         raise BadReferenceError(f"`{text[:40]}` is not a reference", hint)
     node, port = found[1], found[2]
     if node != "params":

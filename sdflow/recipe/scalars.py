@@ -7,7 +7,7 @@ import math
 import re
 from typing import TypeAlias
 
-Scalar: TypeAlias = None | bool | int | float | str
+Scalar: TypeAlias = bool | int | float | str | None
 
 _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -36,9 +36,9 @@ def core_scalar(text: str) -> Scalar:
     if _FLOAT.fullmatch(text):
         return float(text)
     if _OCTAL.fullmatch(text):
-        return int(text[2:], 8) if len(text) <= _LONGEST_INTEGER else math.inf
+        return int(text, 0) if len(text) <= _LONGEST_INTEGER else math.inf
     if _HEXADECIMAL.fullmatch(text):
-        return int(text[2:], 16) if len(text) <= _LONGEST_INTEGER else math.inf
+        return int(text, 0) if len(text) <= _LONGEST_INTEGER else math.inf
     return text
 
 

@@ -12,9 +12,10 @@ from sdflow.composition import Json
 from sdflow.problems import nearest
 from sdflow.recipe.fitting import shown
 from sdflow.recipe.model import Param
+from sdflow.recipe.proposals import listed
 from sdflow.recipe.safe_names import safe_component, safe_value, why_not_portable
 
-_TOKEN = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
+_PIECE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 _INTEGER_FORMAT = re.compile(r"(?:0([1-9][0-9]?))?d")
 _FLOAT_FORMAT = re.compile(r"(?:0([1-9][0-9]?))?\.([0-9])f")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -75,18 +76,18 @@ def read_template(text: str, params: Mapping[str, Param]) -> tuple[Template, lis
     """A template and all that is wrong with it."""
     parts: list[str | Placeholder] = []
     mistakes: list[TemplateMistake] = []
-    for found in _TOKEN.finditer(text):
-        token, offset = found.group(), found.start()
-        if token in ("{", "}"):
-            hint = f"write `{token * 2}` for a brace in the name"
-            mistakes.append(TemplateMistake("SDF150", f"a single `{token}`", token, offset, hint))
-        elif token.startswith("{") and token != "{{":
-            placeholder = Placeholder(*(token[1:-1].split(":", 1)))
-            mistake = _wrong_placeholder(placeholder, token, offset, params)
+    for found in _PIECE.finditer(text):
+        piece, offset = found.group(), found.start()
+        if piece in ("{", "}"):
+            hint = f"write `{piece * 2}` for a brace in the name"
+            mistakes.append(TemplateMistake("SDF150", f"a single `{piece}`", piece, offset, hint))
+        elif piece.startswith("{") and piece != "{{":
+            placeholder = Placeholder(*(piece[1:-1].split(":", 1)))
+            mistake = _wrong_placeholder(placeholder, piece, offset, params)
             mistakes += [mistake] if mistake else []
             parts.append(placeholder)
         else:
-            parts.append(token)
+            parts.append(piece)
     mistakes += _wrong_path(text)
     return Template(tuple(parts)), mistakes
 
@@ -101,33 +102,34 @@ def format_number(value: float, form: str) -> str:
 
 
 def _wrong_placeholder(
-    placeholder: Placeholder, token: str, offset: int, params: Mapping[str, Param]
+    placeholder: Placeholder, piece: str, offset: int, params: Mapping[str, Param]
 ) -> TemplateMistake | None:
-    known = [*_PLAIN, *(f"params.{name}" for name in params)]
-    if placeholder.what not in known:
-        close = nearest(placeholder.what, known) or next(
-            (k for k in known if k.endswith(f".{placeholder.what}")), None
-        )
+    if placeholder.what not in _PLAIN and placeholder.param not in params:
+        meant = f"params.{placeholder.what}"
+        known = [*_PLAIN, *(f"params.{name}" for name in params)]
+        close = meant if meant in known else nearest(placeholder.what, known)
         hint = (
             f"did you mean `{{{close}}}`?"
             if close
-            else f"there are {', '.join(f'{{{k}}}' for k in known[:12])}"
+            else f"there are {listed(f'{{{word}}}' for word in known)}"
         )
-        return TemplateMistake("SDF151", f"`{token[:40]}` means nothing in a file name", token, offset, hint)
-    if ":" not in token:
-        return None
-    kind = (
-        "int" if placeholder.what == "index" else params[placeholder.param].type if placeholder.param else ""
-    )
-    fits = (kind in ("int", "float", "seed") and _FLOAT_FORMAT.fullmatch(placeholder.format)) or (
-        kind in ("int", "seed") and _INTEGER_FORMAT.fullmatch(placeholder.format)
-    )
-    if placeholder.what == "index":
-        fits = _INTEGER_FORMAT.fullmatch(placeholder.format)
-    if fits:
+        return TemplateMistake("SDF151", f"`{piece[:40]}` means nothing in a file name", piece, offset, hint)
+    if ":" not in piece or any(form.fullmatch(placeholder.format) for form in _formats(placeholder, params)):
         return None
     hint = "integers take `:05d`, numbers `:.2f`; other values take no format"
-    return TemplateMistake("SDF152", f"`{placeholder.format[:20]}` is no format here", token, offset, hint)
+    return TemplateMistake("SDF152", f"`{placeholder.format[:20]}` is no format here", piece, offset, hint)
+
+
+def _formats(placeholder: Placeholder, params: Mapping[str, Param]) -> tuple[re.Pattern[str], ...]:
+    """The formats that the value of a placeholder takes."""
+    if placeholder.what == "index":
+        return (_INTEGER_FORMAT,)
+    kind = params[placeholder.param].type if placeholder.param is not None else ""
+    return {
+        "int": (_INTEGER_FORMAT, _FLOAT_FORMAT),
+        "seed": (_INTEGER_FORMAT,),
+        "float": (_FLOAT_FORMAT,),
+    }.get(kind, ())
 
 
 def _wrong_path(text: str) -> Iterable[TemplateMistake]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from sdflow.composition import Json
-from sdflow.problems import Position, Problem, UserError, nearest
+from sdflow.problems import Position, Problem, UserError
 from sdflow.recipe.arguments import Argument, Changes
 from sdflow.recipe.fitting import MisfitError, fit, fit_text
-from sdflow.recipe.model import Param, json_type
+from sdflow.recipe.model import json_type
+from sdflow.recipe.proposals import proposal
 from sdflow.recipe.reading import RecipeFile, read_bytes
 from sdflow.recipe.references import BadReferenceError, read_literal
 from sdflow.recipe.source import Source
@@ -39,6 +40,11 @@ class Values:
     problems: list[Problem] = field(default_factory=list)
 
     @property
+    def insisted(self) -> list[str]:
+        """The params that the caller named one by one, and not in a file of many."""
+        return [name for name, origin in self.origins.items() if origin.kind in ("-p", "caller")]
+
+    @property
     def given(self) -> set[str]:
         """The params that the caller gave a value, and no default did."""
         return {name for name, origin in self.origins.items() if origin.kind != "default"}
@@ -64,15 +70,12 @@ def unknown_param(name: str, recipe: RecipeFile, position: Position | None) -> P
     if name in recipe.broken:
         return None
     known = recipe.recipe.params
-    close = nearest(name, [*known, *recipe.broken])
-    hint = f"did you mean `{close}`?" if close else _listed(known)
+    hint = (
+        proposal(name, [*known, *recipe.broken], "its params are")
+        if known
+        else "the recipe declares no params"
+    )
     return Problem("SDF131", f"the recipe has no param `{name[:40]}`", position, hint=hint)
-
-
-def _listed(known: Mapping[str, Param]) -> str:
-    if not known:
-        return "the recipe declares no params"
-    return f"its params are {', '.join(list(known)[:12])}{', …' if len(known) > 12 else ''}"
 
 
 def _read_file(path: Path, recipe: RecipeFile, found: Values) -> None:
