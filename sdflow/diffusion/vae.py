@@ -27,7 +27,7 @@ def decode_latent(
         device: where the autoencoder is.
     """
     config = vae.config
-    pieces = latent.samples.split(1) if slicing else (latent.samples,)
+    pieces = torch.split(latent.samples, 1) if slicing else (latent.samples,)
     with torch.inference_mode(), _precision(vae) as dtype, _tiles(vae, on=tiling):
         pictures = [
             _to_pixels(vae.decode(_unscaled(piece.to(device, dtype), config), return_dict=False)[0])

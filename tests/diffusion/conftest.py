@@ -18,7 +18,7 @@ from sdflow.models.tiny import write_tiny
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models" / "toybox-prototype"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Modules:
     """A model's parts, loaded by diffusers and transformers alone."""
 
@@ -30,7 +30,9 @@ class Modules:
 
     @cached_property
     def scheduler_config(self) -> dict[str, Json]:
-        config: dict[str, Json] = json.loads((self.folder / "scheduler" / "scheduler_config.json").read_text())
+        config: dict[str, Json] = json.loads(
+            (self.folder / "scheduler" / "scheduler_config.json").read_text()
+        )
         return config
 
     def pipeline(self, kind: str = "StableDiffusionPipeline") -> Any:
@@ -107,3 +109,13 @@ def trained(quiet: None) -> Modules:
     if not SHARED.is_dir():
         pytest.skip("the small trained model is not part of the repository and is not here")
     return load(SHARED)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the libraries' warnings about each other pass; those of our own code stay errors."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            for module in ("diffusers", "transformers", "torchsde", "huggingface_hub", "numpy"):
+                for category in ("DeprecationWarning", "FutureWarning", "UserWarning"):
+                    item.add_marker(pytest.mark.filterwarnings(rf"ignore::{category}:{module}(\..*)?"))

@@ -81,6 +81,7 @@ def scheduler_facts(sampler: Sampler | None, config: Mapping[str, Json]) -> Sche
         defaults["steps_offset"] = 1
     given = {**corrected(config), **({} if own or sampler is None else sampler.overrides)}
     settings = {key: given.get(key, value) for key, value in defaults.items()}
+    settings |= {flag: False for flag in SIGMA_FLAGS if flag not in about.sigma_flags}
     if about.spacing is None:
         settings["timestep_spacing"] = "linspace"
     return SchedulerFacts(class_name, settings)

@@ -34,7 +34,7 @@ def _levels(facts: SchedulerFacts) -> dict[str, Json]:
         kept |= {key: settings[key] for key in _BETAS}
     if facts.about.grid == "consistency":
         return {**kept, "original_inference_steps": settings["original_inference_steps"]}
-    flags: list[Json] = [flag for flag in SIGMA_FLAGS if settings[flag] and facts.about.grid != "training"]
+    flags: list[Json] = [flag for flag in SIGMA_FLAGS if settings[flag]]
     if flags and facts.about.grid == "log-snr":
         # These spread over the whole training range, whatever the spacing is.
         return {**kept, "sigmas": flags}

@@ -9,6 +9,14 @@ from sdflow.composition import Json
 Grid: TypeAlias = Literal["training", "sigmas", "log-snr", "consistency"]
 
 
+SIGMA_FLAGS: tuple[str, ...] = (
+    "use_karras_sigmas",
+    "use_exponential_sigmas",
+    "use_beta_sigmas",
+    "use_lu_lambdas",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SchedulerClass:
     """What is known of a scheduler class without importing it.
@@ -21,6 +29,7 @@ class SchedulerClass:
     history_free: nothing but the latent and the random streams is carried from step to step.
     spacing: the class's default `timestep_spacing`; None where the class knows only `linspace`.
     takes_eta: its step has a parameter `eta`.
+    sigma_flags: the settings it has for other placements of its noise levels; it ignores all others.
     beta_defaults: beta_start, beta_end and beta_schedule where a configuration leaves them out.
     method_defaults: the same for what the names of samplers tell apart.
     """
@@ -30,6 +39,7 @@ class SchedulerClass:
     history_free: bool = False
     spacing: str | None = "linspace"
     takes_eta: bool = False
+    sigma_flags: tuple[str, ...] = SIGMA_FLAGS[:3]
     beta_defaults: tuple[float, float, str] = (0.0001, 0.02, "linear")
     method_defaults: Mapping[str, Json] = field(default_factory=dict)
 
@@ -44,11 +54,13 @@ _DPM_SOLVER: dict[str, Json] = {
 }
 
 SCHEDULER_CLASSES: dict[str, SchedulerClass] = {
-    "PNDMScheduler": SchedulerClass("training", spacing="leading"),
-    "DDIMScheduler": SchedulerClass("training", history_free=True, spacing="leading", takes_eta=True),
-    "DDPMScheduler": SchedulerClass("training", history_free=True, spacing="leading"),
+    "PNDMScheduler": SchedulerClass("training", spacing="leading", sigma_flags=()),
+    "DDIMScheduler": SchedulerClass(
+        "training", history_free=True, spacing="leading", takes_eta=True, sigma_flags=()
+    ),
+    "DDPMScheduler": SchedulerClass("training", history_free=True, spacing="leading", sigma_flags=()),
     "EulerDiscreteScheduler": SchedulerClass("sigmas", history_free=True),
-    "EulerAncestralDiscreteScheduler": SchedulerClass("sigmas", history_free=True),
+    "EulerAncestralDiscreteScheduler": SchedulerClass("sigmas", history_free=True, sigma_flags=()),
     "HeunDiscreteScheduler": SchedulerClass(
         "sigmas", order=2, history_free=True, beta_defaults=_DIFFUSION_BETAS
     ),
@@ -60,7 +72,9 @@ SCHEDULER_CLASSES: dict[str, SchedulerClass] = {
     ),
     "DPMSolverSDEScheduler": SchedulerClass("sigmas", order=2, beta_defaults=_DIFFUSION_BETAS),
     "LMSDiscreteScheduler": SchedulerClass("sigmas"),
-    "DPMSolverMultistepScheduler": SchedulerClass("log-snr", method_defaults=_DPM_SOLVER),
+    "DPMSolverMultistepScheduler": SchedulerClass(
+        "log-snr", sigma_flags=SIGMA_FLAGS, method_defaults=_DPM_SOLVER
+    ),
     "DPMSolverSinglestepScheduler": SchedulerClass("log-snr", spacing=None, method_defaults=_DPM_SOLVER),
     "UniPCMultistepScheduler": SchedulerClass(
         "log-snr", method_defaults={"solver_order": 2, "solver_type": "bh2"}
@@ -73,19 +87,17 @@ SCHEDULER_CLASSES: dict[str, SchedulerClass] = {
         method_defaults={"algorithm_type": "data_prediction", "predictor_order": 2, "corrector_order": 2},
     ),
     "LCMScheduler": SchedulerClass(
-        "consistency", history_free=True, spacing="leading", beta_defaults=_DISTILLED_BETAS
+        "consistency", history_free=True, spacing="leading", sigma_flags=(), beta_defaults=_DISTILLED_BETAS
     ),
     "TCDScheduler": SchedulerClass(
-        "consistency", history_free=True, spacing="leading", takes_eta=True, beta_defaults=_DISTILLED_BETAS
+        "consistency",
+        history_free=True,
+        spacing="leading",
+        sigma_flags=(),
+        takes_eta=True,
+        beta_defaults=_DISTILLED_BETAS,
     ),
 }
-
-SIGMA_FLAGS: tuple[str, ...] = (
-    "use_karras_sigmas",
-    "use_exponential_sigmas",
-    "use_beta_sigmas",
-    "use_lu_lambdas",
-)
 
 
 @dataclass(frozen=True, slots=True)
