@@ -68,7 +68,9 @@ def test_new_names_and_another_order_run_nothing(made: tuple[Workbench, Nodes]) 
     text = json.dumps(nodes)
     for name in nodes:
         text = text.replace(f'"{name}"', f'"my-{name}"').replace(f'"${name}"', f'"$my-{name}"')
-    renamed = json.loads(text.replace('"my-model": "$', '"model": "$').replace('"my-model": {', '"my-model": {'))
+    renamed = json.loads(
+        text.replace('"my-model": "$', '"model": "$').replace('"my-model": {', '"my-model": {')
+    )
     renamed = {
         name: {("model" if field == "my-model" else field): value for field, value in fields.items()}
         for name, fields in reversed(renamed.items())
@@ -80,9 +82,14 @@ def test_previews_change_no_key_and_run_only_what_is_missing(tiny: Path, tmp_pat
     bench = Workbench(tmp_path)
     nodes = edited(text_to_image(tiny), {"sample": {"steps": 6}})
     first = bench.run(nodes, PICTURE)
-    watched: Nodes = {**nodes, "way": {"type": "preview", "model": "$model", "of": "$sample.trajectory", "every": 2}}
+    watched: Nodes = {
+        **nodes,
+        "way": {"type": "preview", "model": "$model", "of": "$sample.trajectory", "every": 2},
+    }
     second = bench.run(watched, {**PICTURE, "way-{index}.png": "$way.decoded", "latent-{index}.png": "$way"})
-    keys = [result.prepared.plan.keys[result.prepared.graph.names["", "sample"]].key for result in (first, second)]
+    keys = [
+        result.prepared.plan.keys[result.prepared.graph.names["", "sample"]].key for result in (first, second)
+    ]
     assert keys[0] == keys[1]
     assert bench.ran() == {"sample", "way"}
     assert sorted(second.files) == sorted(
@@ -117,7 +124,9 @@ def test_a_denoise_in_two_halves_is_the_whole(tiny: Path, tmp_path: Path) -> Non
     assert bench.bytes_of(result, "sample", "latent") == bench.bytes_of(result, "second", "latent")
 
 
-def test_a_recipe_in_one_go_is_the_recipe_node_by_node_in_processes_of_their_own(tiny: Path, tmp_path: Path) -> None:
+def test_a_recipe_in_one_go_is_the_recipe_node_by_node_in_processes_of_their_own(
+    tiny: Path, tmp_path: Path
+) -> None:
     nodes = edited(text_to_image(tiny), {"sample": {"sampler": "dpm++-2m"}, "noise": {"batch": 2}})
     whole = Workbench(tmp_path / "whole").run(nodes, {"{index}.png": "$image"})
     parts = Workbench(tmp_path / "parts")
@@ -161,7 +170,15 @@ def test_the_second_run_imports_no_torch_and_brings_back_what_was_deleted(tiny: 
         if remove:
             file.unlink()
         for command in (["plan"], ["run", "-o", str(tmp_path / "out"), "--json"]):
-            arguments = [command[0], recipe, *command[1:], "--cache", str(tmp_path / "cache"), "--device", "cpu"]
+            arguments = [
+                command[0],
+                recipe,
+                *command[1:],
+                "--cache",
+                str(tmp_path / "cache"),
+                "--device",
+                "cpu",
+            ]
             done = subprocess.run(
                 [sys.executable, "-c", _NO_TORCH, *arguments], capture_output=True, text=True, check=False
             )

@@ -58,14 +58,18 @@ class Workbench:
     def write(self, nodes: Nodes, outputs: Mapping[str, str], name: str = "recipe", **more: Any) -> Path:
         """A recipe file."""
         path = self.folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump({"sdflow": 1, "nodes": nodes, "outputs": dict(outputs), **more}, sort_keys=False))
+        path.write_text(
+            yaml.safe_dump({"sdflow": 1, "nodes": nodes, "outputs": dict(outputs), **more}, sort_keys=False)
+        )
         return path
 
     def compose(self, path: Path, *params: str) -> Composition:
         """The composition of a recipe file."""
         return compose_file(path, Changes(params=params), self.session.registry)
 
-    def run(self, nodes: Nodes, outputs: Mapping[str, str], wishes: Wishes | None = None, **more: Any) -> RunResult:
+    def run(
+        self, nodes: Nodes, outputs: Mapping[str, str], wishes: Wishes | None = None, **more: Any
+    ) -> RunResult:
         """Write a recipe and run it."""
         self.events = []
         composition = self.compose(self.write(nodes, outputs, **more))

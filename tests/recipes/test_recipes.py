@@ -1,0 +1,67 @@
+"""Every recipe that comes with sdflow runs, and makes the pictures that it promises."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image as Pillow
+
+from sdflow.composing import compose_file
+from sdflow.recipe import Changes
+from sdflow.workflow import Session, Settings
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SMALL = ("steps=4", "size=64")
+
+# Recipe → params that make it small and offline, and the size of each picture.
+CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
+    "quickstart": (("size=32", "steps=2"), {"quickstart.png": None}),
+    "txt2img": (("model=builtin:tiny", *SMALL), {"astronaut-42.png": (64, 64)}),
+    "img2img": (
+        ("model=builtin:tiny", "width=96", "height=64", "steps=4"),
+        {"fantasy-landscape-0.75.png": (96, 64)},
+    ),
+    "negative-prompt": (("model=builtin:tiny", *SMALL), {"negative-prompt.png": None}),
+    "watch-it-denoise": (("model=builtin:tiny", "steps=10", "size=64"), {"watch-it-denoise.png": None}),
+    "parts": (
+        ("text=builtin:tiny", "unet=builtin:tiny", "vae=builtin:tiny", "scheduler=builtin:tiny", *SMALL),
+        {"parts-3.png": (64, 64)},
+    ),
+}
+
+
+def test_every_recipe_is_in_the_table() -> None:
+    assert {path.stem for path in RECIPES.glob("*.yaml")} == set(CASES)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    return Session(Settings(device="cpu", cache=tmp_path_factory.mktemp("recipes") / "cache"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_recipe_makes_its_pictures(session: Session, tmp_path: Path, name: str) -> None:
+    params, pictures = CASES[name]
+    composition = compose_file(RECIPES / f"{name}.yaml", Changes(params=params), session.registry)
+    result = session.run(composition, out=tmp_path)
+    assert not result.failed
+    assert set(result.files) == set(pictures)
+    for path, size in pictures.items():
+        with Pillow.open(result.files[path]) as picture:
+            assert size is None or picture.size == size
+            assert len(set(picture.convert("L").tobytes())) > 20, "a picture of one colour is none"
+            assert {"sdflow", "parameters"} <= picture.info.keys()
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"quickstart"}))
+def test_recipes_name_real_hub_models_and_explain_themselves(name: str) -> None:
+    text = (RECIPES / f"{name}.yaml").read_text()
+    composition = compose_file(RECIPES / f"{name}.yaml", Changes(), Session(Settings()).registry)
+    sources = {
+        value
+        for spec in composition.cells[0].nodes
+        if spec.type == "load-model"
+        for value in spec.fields.values()
+    }
+    assert all(isinstance(source, str) and source.count("/") == 1 for source in sources)
+    assert text.startswith("#")
+    assert text.count("#") >= 4
