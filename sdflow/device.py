@@ -1,6 +1,9 @@
 """Where tensors are computed."""
 
+import platform
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 DeviceType: TypeAlias = Literal["cpu", "cuda", "mps"]
@@ -23,3 +26,16 @@ class Device:
     def default_dtype(self) -> str:
         """What `dtype: auto` means here: float16 on CUDA, float32 elsewhere."""
         return "float16" if self.type == "cuda" else "float32"
+
+
+@cache
+def processor() -> str:
+    """The model of the processor."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -5,11 +5,10 @@ import platform
 import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from sdflow.composition import Json
-from sdflow.device import Device
+from sdflow.device import Device, processor
 
 _PACKAGES = ("sdflow", "torch", "diffusers", "transformers", "numpy", "Pillow")
 
@@ -35,19 +34,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-@cache
-def processor() -> str:
-    """The model of the processor."""
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _threads() -> int:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sdflow.device import Device
+from sdflow.device import Device, processor
 from sdflow.problems import UserError, nearest, problem
 from sdflow.resolve.cuda_driver import DriverError, Gpu, find_gpus
 from sdflow.resolve.host_memory import host_memory
@@ -25,6 +25,7 @@ class Machine:
     memory: Callable[[], int] = host_memory
     system: str = sys.platform
     architecture: str = platform.machine()
+    processor: Callable[[], str] = processor
 
     @property
     def has_metal(self) -> bool:
@@ -102,4 +103,4 @@ def _mps(machine: Machine) -> Device:
 
 
 def _cpu(machine: Machine) -> Device:
-    return Device("cpu", 0, machine.architecture, machine.memory())
+    return Device("cpu", 0, machine.processor(), machine.memory())
