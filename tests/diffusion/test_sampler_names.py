@@ -2,6 +2,7 @@
 
 import pytest
 
+from sdflow.composition import Json
 from sdflow.diffusion.samplers import SAMPLERS, canonical, missing_requirements, sampler_of_config
 from sdflow.problems import UserError
 
@@ -129,10 +130,10 @@ def test_a_missing_package_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_models_own_scheduler_has_a_name() -> None:
-    pndm = {"_class_name": "PNDMScheduler", "skip_prk_steps": True}
+    pndm: dict[str, Json] = {"_class_name": "PNDMScheduler", "skip_prk_steps": True}
     assert sampler_of_config(pndm) is SAMPLERS["pndm"]
     assert sampler_of_config({"_class_name": "DDIMScheduler"}) is SAMPLERS["ddim"]
-    karras = {"_class_name": "DPMSolverMultistepScheduler", "use_karras_sigmas": True}
+    karras: dict[str, Json] = {"_class_name": "DPMSolverMultistepScheduler", "use_karras_sigmas": True}
     assert sampler_of_config(karras) is SAMPLERS["dpm++-2m-karras"]
     assert sampler_of_config({"_class_name": "PNDMScheduler"}) is None
     assert sampler_of_config({"_class_name": "FlowMatchEulerDiscreteScheduler"}) is None
