@@ -1,17 +1,20 @@
 """What the shell completes: names of recipes, node types, nodes, params. Nothing here may raise or print."""
 # ruff: noqa: ARG001 - click hands all of this to whoever completes
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, split_arg_string
 
 from sdflow.problems import UserError
 
 if TYPE_CHECKING:
     from sdflow.recipe import RecipeFile
+
+_RECIPES = (".yaml", ".yml", ".png", ".jpg", ".jpeg", ".webp")
 
 
 def complete_types(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -54,13 +57,19 @@ def complete_params(ctx: click.Context, param: click.Parameter, incomplete: str)
 def _recipe(ctx: click.Context) -> "RecipeFile | None":
     from sdflow.composing import recipe_file
 
-    path = ctx.params.get("recipe")
+    path = ctx.params.get("recipe") or _written()
     if path is None or str(path) == "-":
         return None
     try:
         return recipe_file(Path(path))
     except (UserError, OSError):
         return None
+
+
+def _written() -> str | None:
+    """The recipe among the words of the command line, which click forgets while an option waits for its value."""
+    words = split_arg_string(os.environ.get("COMP_WORDS", ""))
+    return next((word for word in words if word.lower().endswith(_RECIPES)), None)
 
 
 def _matching(words: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:

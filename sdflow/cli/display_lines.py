@@ -1,6 +1,6 @@
 """Events of a run in words, the same on a terminal and in a log."""
 
-from sdflow.cli.tables import paint, shortened
+from sdflow.cli.tables import paint, printable, shortened
 from sdflow.cli.units import duration, size
 from sdflow.engine.events import (
     Downloading,
@@ -19,8 +19,8 @@ _LONGEST_REASON = 60
 
 def failure_lines(event: NodeFailed) -> list[str]:
     """What failed, where, and what to do."""
-    lines = [f"{paint('failed', 'red')} {event.where}: {event.node}: {event.message}"]
-    return [*lines, f"       {paint(event.hint, 'dim')}"] if event.hint else lines
+    lines = [f"{paint('failed', 'red')} {event.where}: {event.node}: {printable(event.message)}"]
+    return [*lines, f"       {paint(printable(event.hint), 'dim')}"] if event.hint else lines
 
 
 def started_line(event: RunStarted) -> str:
@@ -32,7 +32,7 @@ def started_line(event: RunStarted) -> str:
 
 def finished_node_line(event: NodeFinished, reason: str) -> str:
     """What was done, how long it took, and why it was done."""
-    why = paint(shortened(reason, _LONGEST_REASON), "dim")
+    why = paint(shortened(printable(reason), _LONGEST_REASON), "dim")
     return f"{paint('✓', 'green')} {event.node}  {duration(event.seconds)}  {why}".rstrip()
 
 
@@ -42,7 +42,7 @@ def other_line(event: Event) -> str | None:
         case NodeSkipped():
             return paint(f"- {event.node}: skipped, {event.because}", "dim")
         case Warned():
-            return f"{paint('warning', 'yellow')} {event.message}"
+            return f"{paint('warning', 'yellow')} {printable(event.message)}"
         case ModelMoved():
             time = f" in {duration(event.seconds)}" if event.seconds else ""
             nbytes = f", {size(event.bytes)}" if event.bytes else ""

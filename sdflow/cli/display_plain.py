@@ -9,7 +9,7 @@ from threading import Lock
 import click
 
 from sdflow.cli.display_lines import failure_lines, finished_node_line, other_line, started_line, summary_line
-from sdflow.cli.tables import plain
+from sdflow.cli.tables import plain, printable
 from sdflow.cli.units import duration, size
 from sdflow.engine.events import (
     Downloading,
@@ -32,12 +32,12 @@ _SECONDS_WITHOUT = 5.0
 
 @dataclass(slots=True)
 class _Running:
-    """A node or download on its way: when it began, and what was said of it last."""
+    """A node or download on its way: when it was heard of first and how far it was, and what was said last."""
 
     began: float
+    first: int
     said_at: float
     said: float = 0.0
-    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -53,9 +53,7 @@ class _Lines:
                 self.cached = event.cached
                 return [started_line(event)]
             case NodeStarted():
-                now = self.now()
-                self.running[event.node] = _Running(now, now, reason=event.reason)
-                return [f"  {event.node}: {event.reason}"]
+                return [f"  {event.node}: {printable(event.reason)}"]
             case NodeProgress():
                 return self._progress(event.node, event.done, event.total, steps=True)
             case Downloading() if event.done < event.total:
@@ -76,7 +74,7 @@ class _Lines:
     def _progress(self, name: str, done: int, total: int, *, steps: bool) -> list[str]:
         """A line now and then."""
         now = self.now()
-        known = self.running.setdefault(name, _Running(now, now))
+        known = self.running.setdefault(name, _Running(now, done, now))
         share = done / total if total else 1.0
         far = share - known.said >= _SHARE_BETWEEN
         if (
@@ -86,11 +84,12 @@ class _Lines:
         ):
             return []
         known.said_at, known.said = now, share
-        left = (now - known.began) * (total - done) / done if done else 0.0
-        rate = done / (now - known.began) if now > known.began else 0.0
+        rate = (done - known.first) / (now - known.began)
+        if rate <= 0:
+            return []
         speed = f"{rate:.1f} steps/s" if steps else f"{size(rate)}/s"
         what = f"step {done}/{total}" if steps else f"{size(done)} of {size(total)}"
-        return [f"  {name}: {what}, {speed}, {duration(left)} left"]
+        return [f"  {name}: {what}, {speed}, {duration((total - done) / rate)} left"]
 
 
 @contextmanager

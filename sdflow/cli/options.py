@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sdflow.cli.completing import complete_nodes, complete_params
 from sdflow.composition import Composition
 from sdflow.workflow import Session, Settings, Wishes
 
@@ -28,7 +29,10 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
 
 recipe_options: Callable[[F], F] = _all(
-    click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter."),
+    click.option(
+        "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter.",
+        shell_complete=complete_params,
+    ),
     click.option(
         "-f", "--values", "values", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
         help="Set parameters from a YAML file.",
@@ -56,11 +60,13 @@ session_options: Callable[[F], F] = _all(
 
 plan_options: Callable[[F], F] = _all(
     click.option(
-        "--to", multiple=True, metavar="NODE", help="Run only up to this node, in place of the outputs."
+        "--to", multiple=True, metavar="NODE", help="Run only up to this node, in place of the outputs.",
+        shell_complete=complete_nodes,
     ),
     click.option(
         "--force", multiple=True, metavar="NODE[+]",
         help="Run this node although it is kept; with a + everything after it, too.",
+        shell_complete=complete_nodes,
     ),
     click.option("--refresh", is_flag=True, help="Run everything, whatever is kept."),
 )  # fmt: skip

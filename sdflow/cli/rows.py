@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sdflow.cli.tables import printable
 from sdflow.graph.build import Graph
 from sdflow.graph.plan import Plan, PlannedNode, Seconds, Status
 from sdflow.values import Model
@@ -84,7 +85,16 @@ def _row(plan: Plan, number: int, order: int, place: str) -> Row:
     node = plan.nodes[number]
     reason = node.reason if node.status == "run" else node.status
     counts: Mapping[Status, int] = {node.status: 1}
-    return Row(place, node.item.node.name, order, counts, shape(plan, number), reason, node.seconds, node.key)
+    return Row(
+        printable(place),
+        node.item.node.name,
+        order,
+        counts,
+        shape(plan, number),
+        printable(reason),
+        node.seconds,
+        node.key,
+    )
 
 
 def _group(plan: Plan, name: str, numbers: Sequence[int], order: Mapping[int, int]) -> Row:
@@ -98,7 +108,7 @@ def _group(plan: Plan, name: str, numbers: Sequence[int], order: Mapping[int, in
 
 def _reasons(nodes: Sequence[PlannedNode]) -> str:
     """The most frequent reason of those that run, and how many others there are."""
-    reasons = Counter(node.reason for node in nodes if node.status == "run")
+    reasons = Counter(printable(node.reason) for node in nodes if node.status == "run")
     if not reasons:
         return nodes[0].status
     ((reason, _),) = reasons.most_common(1)

@@ -24,6 +24,11 @@ def plain(text: str) -> str:
     return _ESCAPE.sub("", text)
 
 
+def printable(text: str) -> str:
+    """Text on one line, without characters that could steer a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def width_of(text: str) -> int:
     """Columns that a text takes in a terminal."""
     text = plain(text)

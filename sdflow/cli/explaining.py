@@ -1,0 +1,88 @@
+"""What there is to say about why a node runs or does not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sdflow.composition import Json
+from sdflow.graph.plan import PlannedNode
+from sdflow.store import Record
+from sdflow.workflow import Prepared, Session, Wishes
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One node of one cell: its plan, the key that it had last time, and the records of both keys."""
+
+    cell: str
+    name: str
+    planned: PlannedNode
+    previous: str
+    record: Record | None
+    previous_record: Record | None
+    kept: bool
+
+    @property
+    def changed(self) -> bool:
+        """Whether it was something else last time."""
+        return bool(self.previous) and self.previous != self.planned.key
+
+    def to_json(self) -> dict[str, Json]:
+        """For programs."""
+        keyed = self.planned.keyed
+        return {
+            "cell": self.cell,
+            "node": self.name,
+            "type": self.planned.item.node.name,
+            "status": self.planned.status,
+            "reason": self.planned.reason or None,
+            "key": self.planned.key or None,
+            "preimage": dict(keyed.preimage) if keyed else None,
+            "record": _record_json(self.record),
+            "previous_key": self.previous or None,
+            "previous_preimage": self.previous_record.preimage if self.previous_record else None,
+        }
+
+
+def explain(session: Session, prepared: Prepared, name: str) -> Iterator[Explained]:
+    """The node of this name in every cell; nodes that several cells share come once."""
+    last = session.index.of_node(prepared.composition.identity, name)
+    seen: set[int] = set()
+    for (cell, found), number in prepared.graph.names.items():
+        if found != name or number in seen or number not in prepared.plan.nodes:
+            continue
+        seen.add(number)
+        planned = prepared.plan.nodes[number]
+        previous = last.get(cell, "")
+        yield Explained(
+            cell,
+            name,
+            planned,
+            previous,
+            session.store.peek(planned.key) if planned.key else None,
+            session.store.peek(previous) if previous else None,
+            bool(planned.key) and session.store.find(planned.key) is not None,
+        )
+
+
+def prepare_for(session: Session, prepared: Prepared, name: str) -> Prepared:
+    """The plan, or one up to this node where no output needs it.
+
+    Raises:
+        UserError: there is no such node.
+    """
+    numbers = prepared.graph.named(name)
+    if numbers and all(number in prepared.plan.nodes for number in numbers):
+        return prepared
+    return session.prepare(prepared.composition, Wishes(to=(name,)))
+
+
+def _record_json(record: Record | None) -> Json:
+    if record is None:
+        return None
+    return {
+        "created": record.created,
+        "seconds": record.seconds,
+        "peak_bytes": record.peak_bytes,
+        "bytes": record.nbytes,
+        "environment": record.environment,
+    }

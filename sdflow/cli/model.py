@@ -1,0 +1,74 @@
+"""`sdflow model`: what a model consists of."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sdflow.cli import options as opt
+from sdflow.cli.tables import paint, table, terminal_width
+from sdflow.cli.units import size
+
+_DTYPES = ("auto", "float32", "float16", "bfloat16")
+
+
+@click.group()
+def command() -> None:
+    """Describe models."""
+
+
+@command.command(name="list")
+def list_models() -> None:
+    """List the models that sdflow brings along."""
+    from sdflow.models.builtin import BUILTINS
+
+    rows = [[paint(f"builtin:{name}", "cyan"), it.about] for name, it in BUILTINS.items()]
+    click.echo(table(["source", "what it is"], rows, elastic=1, width=terminal_width()))
+
+
+@command.command()
+@click.argument("source")
+@click.option("--revision", metavar="NAME", help="Branch, tag or commit of a hub repository.")
+@click.option("--variant", metavar="NAME", help="Variant of the weight files, such as fp16.")
+@click.option("--subfolder", metavar="DIR", help="Folder inside the source.")
+@click.option(
+    "--dtype", type=click.Choice(_DTYPES), default="auto", show_default=True, help="Precision to load in."
+)
+@opt.session_options
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def show(source: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click calls by name
+    """Show the components of the model at SOURCE: a hub id, a folder, or builtin:NAME. No weights are loaded."""
+    from sdflow.models.describe import component_rows, human_size
+    from sdflow.models.request import ModelRequest
+
+    wanted = {name: options.pop(name) for name in ("revision", "variant", "subfolder", "dtype")}
+    with opt.session_of(options).closing() as session:
+        model = session.describe_model(ModelRequest(source, **wanted), Path.cwd())
+    rows = component_rows(model)
+    if as_json:
+        components = [asdict(row) for row in rows]
+        about = {"family": model.family, "native_size": list(model.native_size), "components": components}
+        click.echo(json.dumps(about, ensure_ascii=False, indent=2))
+        return
+    space, (width, height) = model.space, model.native_size
+    click.echo(f"{paint(source, 'bold')}  {model.family}, made for {width}×{height}, ", nl=False)
+    click.echo(f"latents of {space.channels} channels at 1/{space.factor}\n")
+    shown = [
+        [
+            paint(row.role, "cyan"),
+            row.class_name,
+            f"{row.parameters / 1e6:.1f} M" if row.parameters else "",
+            human_size(row.size) if row.size else "",
+            row.dtype if row.stored_dtype in ("", row.dtype) else f"{row.stored_dtype} → {row.dtype}",
+            row.digest[:12],
+        ]
+        for row in rows
+    ]
+    head = ["component", "class", "parameters", "size", "dtype", "digest"]
+    click.echo(table(head, shown, right=(2, 3), elastic=1, width=terminal_width()))
+    for where in dict.fromkeys(row.where for row in rows):
+        click.echo(f"\n{paint('from', 'dim')} {where}", nl=False)
+    download = sum(row.download for row in rows)
+    click.echo(f"\n{paint('download', 'dim')} {size(download)}" if download else "")
