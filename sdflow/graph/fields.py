@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from sdflow.problems import UserError
 
 MAX_SEED = 2**63 - 1
 
@@ -22,6 +25,22 @@ class NotInKey:
 
 
 ImageFile: TypeAlias = Annotated[str, Field(min_length=1), FileMark("image")]
+
+
+def told(check: Callable[[str], str]) -> BeforeValidator:
+    """A validator from a function that raises `UserError`: its first problem is told at the field."""
+
+    def validate(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return check(value)
+        except UserError as error:
+            first = error.problems[0]
+            context = {"code": first.code, "message": first.message, "hint": first.hint or ""}
+            raise PydanticCustomError("told", "{message}", context) from error
+
+    return BeforeValidator(validate)
 
 
 @dataclass(frozen=True, slots=True)

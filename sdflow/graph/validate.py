@@ -12,7 +12,7 @@ from sdflow.graph.node import Node, Path
 from sdflow.graph.references import references
 from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Wire, a
-from sdflow.problems import Problem, UserError, nearest
+from sdflow.problems import Problem, nearest
 
 _LONGEST = 60
 
@@ -73,9 +73,6 @@ def validate_node(
     except ValidationError as error:
         details = error.errors(include_url=False)
         problems += _explain(details, spec, node_type, bad)
-        return None, problems
-    except UserError as error:
-        problems += [problem.placed(spec.marks.at(()), spec.name) for problem in error.problems]
         return None, problems
     return (None, problems) if bad else (node, problems)
 
@@ -150,6 +147,14 @@ def _problem(
         message = f"{spec.type} has no field {detail['loc'][-1]}"
         return Problem("SDF202", message, marks.at(path, key=True), spec.name, hint)
     position = marks.at(path)
+    if kind == "told":
+        return Problem(
+            str(context["code"]), str(context["message"]), position, spec.name, str(context["hint"]) or None
+        )
+    if kind == "tuple_type" and isinstance(given, Wire):
+        return Problem(
+            "SDF204", f"{name} takes a list", position, spec.name, f"write [{_reference(path, spec)}]"
+        )
     if kind == "wrong_kind":
         return Problem("SDF205", f"{name} {detail['msg']}", position, spec.name)
     if kind == "reference_needed":
@@ -159,6 +164,11 @@ def _problem(
         message = f"{name} takes a plain value, not {a(given.kind)} from another node"
         return Problem("SDF209", message, position, spec.name)
     return Problem("SDF204", f"{name}: {_sentence(detail)}", position, spec.name, _hint(detail))
+
+
+def _reference(path: Path, spec: NodeSpec) -> str:
+    """The reference that stands at a path."""
+    return next((str(ref) for place, ref in references(spec) if place == path), "$node")
 
 
 def _sentence(detail: ErrorDetails) -> str:

@@ -2,17 +2,17 @@
 
 from typing import Annotated, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
+
+from sdflow.graph.fields import told
 
 
-def _canonical(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def _canonical(text: str) -> str:
     from sdflow.pictures.colour import parse_colour
 
-    return "#" + bytes(parse_colour(value)).hex()
+    return "#" + bytes(parse_colour(text)).hex()
 
 
 Colour: TypeAlias = Annotated[
-    str, Field(validate_default=True), BeforeValidator(_canonical), WithJsonSchema({"type": "string"})
+    str, Field(validate_default=True), told(_canonical), WithJsonSchema({"type": "string"})
 ]

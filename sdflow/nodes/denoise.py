@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from sdflow.composition import Json
 from sdflow.diffusion.samplers import (
@@ -19,9 +19,11 @@ from sdflow.diffusion.samplers import (
     step_range,
 )
 from sdflow.graph.facts import Facts
+from sdflow.graph.fields import told
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.nodes.decode import refuse_other_space
+from sdflow.problems import UserError
 from sdflow.values import (
     Conditioning,
     ConditioningSpec,
@@ -34,7 +36,7 @@ from sdflow.values import (
 
 SamplerName = Annotated[
     str | None,
-    BeforeValidator(lambda name: canonical(name).name if isinstance(name, str) else name),
+    told(lambda name: canonical(name).name),
     WithJsonSchema({"type": ["string", "null"], "examples": sorted(SAMPLERS)}),
 ]
 
@@ -90,16 +92,34 @@ class Denoise(Node, type="denoise", version=1):
         """The latent's shape stays; its level follows from the range of steps.
 
         Raises:
-            Refusal: inputs that do not fit the model or each other, or fields that exclude each other.
-            UserError: a range of steps that makes no sense.
+            Refusal: inputs that do not fit the model or each other, or a range of steps that makes no sense.
         """
         refuse_other_space(model, latent)
         self._refuse_conditioning(model, conditioning, latent)
         self._refuse_sampler(model)
-        part = self._part(model, latent.level)
+        try:
+            part = self._part(model, latent.level)
+        except UserError as error:
+            first = error.problems[0]
+            raise Refusal(
+                first.message, field=self._field_of(first.code), code=first.code, hint=first.hint
+            ) from error
         level = level_after(self._chosen, model.components["scheduler"].config, part)
         after = LatentSpec(latent.batch, latent.height, latent.width, latent.space, level)
         return {"latent": after, "trajectory": TrajectorySpec(after, part.start, part.end)}
+
+    def _field_of(self, code: str) -> str:
+        """The field that a problem with the range of steps is about."""
+        if code == "SDF403":
+            return "sampler"
+        if code == "SDF404":
+            return "steps"
+        given = (
+            name
+            for name in ("strength", "start_step", "end_step", "from_", "until")
+            if getattr(self, name) is not None
+        )
+        return next(given, "latent")
 
     @property
     def _chosen(self) -> Sampler | None:

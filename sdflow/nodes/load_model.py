@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from sdflow.graph.facts import Facts, ModelNeed
+from sdflow.graph.fields import told
 from sdflow.graph.node import Need, Node
 from sdflow.values import Model, canonical_json
 
@@ -31,6 +32,10 @@ def _part(value: object) -> object:
     return {"source": value} if isinstance(value, str) else value
 
 
+def _dtype(name: str) -> str:
+    return {"fp32": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}.get(name, name)
+
+
 PartField = Annotated[
     Part | None,
     BeforeValidator(_part),
@@ -52,8 +57,8 @@ class LoadModel(Node, type="load-model", version=1):
     """Variant of the weight files, such as fp16."""
     subfolder: str | None = None
     """Folder inside the source that holds the model."""
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    """Precision. auto is float16 on CUDA and float32 elsewhere."""
+    dtype: Annotated[Literal["auto", "float32", "float16", "bfloat16"], told(_dtype)] = "auto"
+    """Precision; fp32, fp16 and bf16 are understood. auto is float16 on CUDA and float32 elsewhere."""
     unet: PartField = None
     """Another place for the UNet: a source, or a mapping of source, revision, variant and subfolder."""
     vae: PartField = None
