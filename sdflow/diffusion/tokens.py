@@ -5,8 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdflow.graph.facts import TokenCount
 from sdflow.problems import problem
+from sdflow.values import TokenCount
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

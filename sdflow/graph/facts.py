@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sdflow.device import Device
-from sdflow.values import Component, Model
+from sdflow.values import Component, Model, TokenCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,6 @@ class ModelNeed:
 
     token: str
     request: object
-
-
-@dataclass(frozen=True, slots=True)
-class TokenCount:
-    """How long a prompt is for a tokenizer: tokens without the two at its ends, and how many fit.
-
-    `cut` is the place in the text (in characters) where what does not fit begins.
-    """
-
-    count: int
-    limit: int
-    cut: int
 
 
 class Facts(Protocol):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sdflow.device import Device
 from sdflow.graph.build import Graph, GraphNode
-from sdflow.graph.facts import FileFacts, FileNeed, ModelNeed, TokenCount
+from sdflow.graph.facts import FileFacts, FileNeed, ModelNeed
 from sdflow.problems import Problem, UserError
-from sdflow.values import Component, Model
+from sdflow.values import Component, Model, TokenCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,9 @@ class ResolvedFacts:
         return self._counts[key]
 
 
-def resolve(graph: Graph, resolver: Resolver, device: Device, nodes: frozenset[int] | None = None) -> ResolvedFacts:
+def resolve(
+    graph: Graph, resolver: Resolver, device: Device, nodes: frozenset[int] | None = None
+) -> ResolvedFacts:
     """Find out everything that the nodes of a graph (or `nodes` of them) need to know.
 
     Raises:

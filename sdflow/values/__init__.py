@@ -16,6 +16,7 @@ from sdflow.values.spec import (
     Level,
     MaskSpec,
     Spec,
+    TokenCount,
     TrajectorySpec,
 )
 from sdflow.values.trajectory import State, Trajectory
@@ -42,6 +43,7 @@ __all__ = [
     "Spec",
     "State",
     "StoredValue",
+    "TokenCount",
     "Trajectory",
     "TrajectorySpec",
     "WeightFile",

@@ -110,4 +110,16 @@ class TrajectorySpec:
         return f"states {self.start}…{self.end}"
 
 
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How long a prompt is for a tokenizer: tokens without the two at its ends, and how many fit.
+
+    `cut` is the place in the text (in characters) where what does not fit begins.
+    """
+
+    count: int
+    limit: int
+    cut: int
+
+
 Spec: TypeAlias = LatentSpec | ImageSpec | MaskSpec | ConditioningSpec | TrajectorySpec

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from sdflow.composition import Cell, Composition, FieldValue, NodeSpec, OutputSpec, Ref
 from sdflow.device import Device
-from sdflow.graph.facts import Facts, FileFacts, TokenCount
+from sdflow.graph.facts import Facts, FileFacts
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Input
 from sdflow.problems import Position
-from sdflow.values import Component, Image, ImageSpec, Model
+from sdflow.values import Component, Image, ImageSpec, Model, TokenCount
 
 
 def pixel(value: float) -> Image:

@@ -95,7 +95,7 @@ def test_words_stand_out_from_the_background(background: str) -> None:
     above=st.booleans(),
     gap=st.integers(0, 9) | st.none(),
 )
-def test_the_size_is_the_planned_one(  # noqa: PLR0917
+def test_the_size_is_the_planned_one(
     sizes: list[tuple[int, int]],
     columns: int | None,
     texts: list[str],

@@ -165,7 +165,7 @@ def test_impossible_sizes(asked: dict[str, object]) -> None:
     filter_=st.sampled_from(FILTERS),
     is_deep=st.booleans(),
 )
-def test_the_size_is_the_planned_one(  # noqa: PLR0917
+def test_the_size_is_the_planned_one(
     size: tuple[int, int],
     width: int | None,
     height: int | None,

@@ -103,7 +103,7 @@ def test_exif_is_what_pillow_reads(parameters: str, record: str) -> None:
 class TestAfterPillow:
     """Opening and saving again with Pillow keeps the record where Pillow can."""
 
-    texts = {"parameters": "a cat 🐈\nSteps: 3", "sdflow": '{"recipe": 1}' * 300}  # noqa: RUF012
+    texts = {"parameters": "a cat 🐈\nSteps: 3", "sdflow": '{"recipe": 1}' * 300}
 
     @pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
     @pytest.mark.parametrize("parsed", [False, True])

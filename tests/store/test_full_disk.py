@@ -76,7 +76,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(("answer", "code"), ANSWERS)
-def test_any_call_may_be_refused(  # noqa: PLR0917  # fixtures and a row of the table
+def test_any_call_may_be_refused(  # fixtures and a row of the table
     store: Store, value: Value, key: Key, monkeypatch: pytest.MonkeyPatch, call: str, answer: int, code: str
 ) -> None:
     store.save(key(1), None, {"image": value(1)}, seconds=0)
