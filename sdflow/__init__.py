@@ -1,9 +1,9 @@
 """sdflow: Stable Diffusion workflows as YAML recipes, planned exactly, kept in git, computed once.
 
-    import sdflow
+import sdflow
 
-    recipe = sdflow.load("txt2img.yaml")
-    recipe.run(seed=7).images["image"]
+recipe = sdflow.load("txt2img.yaml")
+recipe.run(seed=7).images["image"]
 """
 
 from typing import TYPE_CHECKING
