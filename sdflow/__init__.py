@@ -1,9 +1,6 @@
 """sdflow: Stable Diffusion workflows as YAML recipes, planned exactly, kept in git, computed once.
 
-import sdflow
-
-recipe = sdflow.load("txt2img.yaml")
-recipe.run(seed=7).images["image"]
+In Python: `sdflow.load("txt2img.yaml").run(seed=7).images["image"]` is a picture that a notebook shows.
 """
 
 from typing import TYPE_CHECKING
