@@ -148,6 +148,8 @@ class Builder:
             frame.key, frame.dropped = None, False
             self._anchored(event, value, Mark(start, end))
         else:
+            if start == end:  # nothing stands there: `key:`
+                start, end = frame.key_start, frame.key_end
             mark = Mark(start, end, frame.key_start, frame.key_end)
             frame.mapping[frame.key] = value
             frame.children[frame.key] = mark if event.anchor is None else self._anchored(event, value, mark)

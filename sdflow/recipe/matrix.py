@@ -94,7 +94,10 @@ def _matches(rule: Mapping[str, Json], cell: Mapping[str, Json]) -> bool:
 
 
 def _once(cells: list[dict[str, Json]]) -> list[dict[str, Json]]:
-    return list({canonical(cell): cell for cell in reversed(cells)}.values())[::-1]
+    different: dict[str, dict[str, Json]] = {}
+    for cell in cells:
+        different.setdefault(canonical(cell), cell)
+    return list(different.values())
 
 
 def canonical(value: object) -> str:

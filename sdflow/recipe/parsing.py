@@ -43,7 +43,11 @@ class EventSource(Protocol):
 
 
 class _PurePythonParser(Reader, Scanner, Parser):
-    """PyYAML's parser without composer and resolver, taking tabs between tokens as libyaml does."""
+    """PyYAML's parser without composer and resolver.
+
+    It takes tabs between tokens as libyaml does; tabs inside plain texts, which libyaml takes, it refuses. What both
+    take, they read alike.
+    """
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
