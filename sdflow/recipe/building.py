@@ -17,7 +17,7 @@ from sdflow.composition import Json
 from sdflow.problems import Problem, UserError
 from sdflow.recipe.marks import Mark
 from sdflow.recipe.parsing import EventSource, YamlEvent
-from sdflow.recipe.scalars import core_scalar, is_usable
+from sdflow.recipe.scalars import TEXT_BEGINS, Scalar, core_scalar, is_usable
 from sdflow.recipe.source import Source
 
 MAX_DEPTH: Final = 64
@@ -101,12 +101,12 @@ class Builder:
         Raises:
             UserError: a limit is passed, or a second document begins.
         """
-        get_event = events.get_event
+        get_event, scalar = events.get_event, self._scalar
         while True:
             event = get_event()
             kind: type[object] = event.__class__
             if kind is ScalarEvent:
-                self._scalar(event)
+                scalar(event)
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 self._close(event)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
@@ -123,14 +123,16 @@ class Builder:
         self._count += 1
         if self._count > MAX_VALUES:
             self._too_many(event)
-        value: Json = event.value
+        text = event.value
+        value: Scalar = text
         start, end = event.start_mark.index, event.end_mark.index
         if event.implicit[0]:
-            value = core_scalar(event.value)
+            if text[:1] not in TEXT_BEGINS:
+                value = core_scalar(text)
             if value.__class__ is not str and not is_usable(value):
                 self._note("SDF114", f"{event.value[:40]} is not a number that sdflow can use", event)
                 value = 0
-        elif event.style == '"' and not event.value.isascii():
+        elif event.style == '"' and not text.isascii():
             self._refuse_surrogates(event)
         if event.tag is not None:
             self._tag(event)
@@ -141,8 +143,8 @@ class Builder:
             frame.items.append(value)
             frame.marks.append(self._anchored(event, value, Mark(start, end)))
         elif frame.key is None:
-            frame.key, frame.key_start, frame.key_end = event.value, start, end
-            if value.__class__ is not str or value in frame.mapping or value == "<<":
+            frame.key, frame.key_start, frame.key_end = text, start, end
+            if value.__class__ is not str or text in frame.mapping or text == "<<":
                 self._check_key(frame, value, event)
         elif frame.dropped:
             frame.key, frame.dropped = None, False

@@ -17,6 +17,8 @@ _WORDS: dict[str, Scalar] = {
 _WORDS |= {sign + inf: float(sign + "inf") for sign in ("", "+", "-") for inf in (".inf", ".Inf", ".INF")}
 _WORDS |= dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan)
 
+TEXT_BEGINS = frozenset("abcdeghijklmopqrsuvwxyzABCDEGHIJKLMOPQRSUVWXYZ$/")
+"""First characters that only texts have; for asking less often."""
 _NUMBER_BEGINS = frozenset("+-.0123456789")
 _DECIMAL = re.compile(r"[-+]?[0-9]+")
 _OCTAL = re.compile(r"0o[0-7]+")
