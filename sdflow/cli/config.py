@@ -30,7 +30,7 @@ def command(recipe: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT00
     remember_options(changes)
     file = recipe_file(recipe)
     drafted = draft(file, changes)
-    if drafted.problems or drafted.composition is None:
+    if drafted.problems:
         raise UserError(*drafted.problems)
     if as_json:
         click.echo(json.dumps(drafted.composition.resolved, ensure_ascii=False, indent=2))

@@ -20,6 +20,8 @@ _LONGEST_REASON = 60
 def failure_lines(event: NodeFailed) -> list[str]:
     """What failed, where, and what to do."""
     lines = [f"{paint('failed', 'red')} {event.where}: {event.node}: {printable(event.message)}"]
+    if event.traceback:
+        lines += [paint(printable(line), "dim") for line in event.traceback.rstrip().splitlines()]
     return [*lines, f"       {paint(printable(event.hint), 'dim')}"] if event.hint else lines
 
 

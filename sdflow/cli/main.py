@@ -10,6 +10,7 @@ from importlib import import_module
 
 import click
 
+from sdflow import __version__
 from sdflow.problems import UserError
 
 EXIT_FAILED = 1
@@ -67,10 +68,16 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
+_COMPLETION = """Completion of commands, recipes, nodes and params: put
+eval "$(_SDFLOW_COMPLETE=bash_source sdflow)" into ~/.bashrc; zsh_source and fish_source for other shells."""
+
+
 @click.group(
-    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup,
+    epilog=_COMPLETION,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name="sdflow", message="sdflow %(version)s")
+@click.version_option(__version__, message="sdflow %(version)s", help="Show the version.")
 def sdflow() -> None:
     """Stable Diffusion workflows as YAML recipes: planned exactly, kept in git, computed once.
 

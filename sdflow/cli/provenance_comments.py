@@ -31,8 +31,6 @@ class Line:
 
 def config_lines(recipe: RecipeFile, drafted: Draft, registry: Registry) -> Iterator[Line]:
     """Every value of the recipe with all changes in it, and the defaults of fields that it leaves out."""
-    if drafted.composition is None:
-        return
     explained = _Explained(recipe, drafted)
     for section, value in drafted.composition.resolved.items():
         path = (section,)
@@ -94,7 +92,7 @@ class _Explained:
 
     def reference(self, value: Json) -> str:
         """What `$params.name` stands for: its value in all cells, or that it varies."""
-        if not (isinstance(value, str) and value.startswith("$params.")) or self.drafted.composition is None:
+        if not (isinstance(value, str) and value.startswith("$params.")):
             return ""
         name = value.removeprefix("$params.")
         values = [cell.params.get(name) for cell in self.drafted.composition.cells]

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sdflow.cli import options as opt
+from sdflow.cli.main import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED
 from sdflow.workflow import Session
 
 
@@ -49,8 +50,10 @@ def command(recipe: Path, out: Path, **options: Any) -> int:
                 composition, wishes, out=out, keep_going=keep_going, metadata=metadata, listener=listener
             )
         if result.outcome.interrupted:
-            return 130
-        return 1 if result.failed else 0
+            return EXIT_INTERRUPTED
+        if result.outcome.unexpected:
+            return EXIT_BUG
+        return EXIT_FAILED if result.failed else 0
 
     if not watching:
         with opt.session_of(options).closing() as session:

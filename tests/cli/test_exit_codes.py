@@ -1,0 +1,110 @@
+"""0 done, 1 a node failed, 2 the user's mistake, 70 a bug, 130 interrupted."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SUM, Sdflow
+
+FAILING = SUM.replace("top: {type: add, of: [$sum], plus: 10}", "top: {type: fail, of: $sum}")
+
+
+def test_done_is_0_and_prints_the_paths(sdflow: Sdflow, tmp_path: Path) -> None:
+    answer = sdflow("run", "sum.yaml")
+    assert (answer.code, answer.out) == (0, f"{tmp_path / 'out' / 'sum-1.png'}\n")
+    assert (tmp_path / "out" / "sum-1.png").is_file()
+
+
+def test_a_failed_node_is_1_and_is_said_with_its_line_and_what_to_do(sdflow: Sdflow, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(FAILING)
+    answer = sdflow("run", "bad.yaml")
+    assert (answer.code, answer.out) == (1, "")
+    assert "failed bad.yaml:10: top: it does not work\n       try another one\n" in answer.err
+
+
+def test_mistakes_are_2_all_together_with_carets(sdflow: Sdflow, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(SUM.replace("plus:", "plsu:").replace("[$one, $two]", "[$one, $tow]"))
+    answer = sdflow("run", "bad.yaml")
+    assert answer.code == 2
+    assert (
+        answer.err
+        == """\
+bad.yaml:9:31: SDF206 there is no node tow
+    sum: {type: add, of: [$one, $tow]}
+                                ^~~~
+  hint: did you mean $two?
+bad.yaml:10:32: SDF202 add has no field plsu
+    top: {type: add, of: [$sum], plsu: 10}
+                                 ^~~~
+  hint: did you mean plus?
+"""
+    )
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_mistake_in_an_option_is_shown_in_the_option(sdflow: Sdflow) -> None:
+    answer = sdflow("plan", "sum.yaml", "-p", "first=-1", "-s", "nodes.top.plus=many")
+    assert answer.code == 2
+    assert (
+        answer.err
+        == """\
+command line:1:10: SDF133 `first` must be at least 0, not -1
+  -p first=-1
+           ^~
+command line:2:19: SDF204 plus: takes a whole number, not 'many'
+  -s nodes.top.plus=many
+                    ^~~~
+"""
+    )
+
+
+def test_a_wrong_option_is_2(sdflow: Sdflow) -> None:
+    answer = sdflow("run", "sum.yaml", "--quite")
+    assert answer.code == 2
+    assert "--quiet" in answer.err
+
+
+def test_a_missing_recipe_is_2_with_the_nearest_file(sdflow: Sdflow) -> None:
+    answer = sdflow("validate", "sun.yaml")
+    assert (answer.code, answer.err) == (2, "SDF100 sun.yaml: no such file\n  hint: did you mean sum.yaml?\n")
+
+
+def test_a_bug_is_70_and_shows_its_trace(sdflow: Sdflow, tmp_path: Path) -> None:
+    (tmp_path / "bug.yaml").write_text(FAILING.replace("{type: fail,", "{type: fail, bug: true,"))
+    answer = sdflow("run", "bug.yaml")
+    assert answer.code == 70
+    assert "ZeroDivisionError: of my own making\nwhile running node top (fail)" in answer.err
+    assert "This is a bug in sdflow" in answer.err
+
+
+def test_an_interrupt_is_130(sdflow: Sdflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sdflow.workflow.Session.prepare", interrupted)
+    assert sdflow("run", "sum.yaml").code == 130
+
+
+def test_a_pipe_that_nobody_reads_is_no_error(sdflow: Sdflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("sdflow.cli.nodes.click.echo", closed)
+    monkeypatch.setattr("sdflow.cli.main.os.dup2", lambda *_: None)
+    assert sdflow("nodes").code == 0
+
+
+@pytest.mark.parametrize("option", ["-q", "--quiet"])
+def test_quiet_prints_paths_alone_so_that_they_can_be_piped(
+    sdflow: Sdflow, tmp_path: Path, option: str
+) -> None:
+    answer = sdflow("run", "sum.yaml", option)
+    assert (answer.out, answer.err) == (f"{tmp_path / 'out' / 'sum-1.png'}\n", "")
+
+
+def test_standard_input_is_a_recipe(sdflow: Sdflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdflow.composing.standard_input", lambda: SUM.replace("plus", "plsu").encode())
+    answer = sdflow("validate", "-")
+    assert answer.code == 2
+    assert answer.err.startswith("standard input:10:32: SDF202 add has no field plsu\n    top: {type: add")
