@@ -64,7 +64,7 @@ class NodeFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class NodeFailed(Event):
-    """A node could not be run; `where` is its place in the recipe."""
+    """A node could not be run; `where` is its place in the recipe, `traceback` only there for what nobody expected."""
 
     name: ClassVar[str] = "node-failed"
     node: str
@@ -72,6 +72,7 @@ class NodeFailed(Event):
     where: str
     message: str
     hint: str | None = None
+    traceback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from threading import Event
+from traceback import format_exception
 from typing import Any, cast
 
 from sdflow.composition import Json
@@ -36,17 +37,23 @@ from sdflow.store import LostValueError
 from sdflow.values import Model, State, StoredValue, Trajectory, TrajectorySpec
 
 _HOST_THREADS = 2
+_MOST_WAITING = 16
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How it ended: nodes by what became of them. `lost` is a stored value that turned out to be gone."""
+    """How it ended: nodes by what became of them.
+
+    `lost` is a stored value that turned out to be gone, `unexpected` says that some node failed in a way that only a
+    mistake in a program explains.
+    """
 
     ran: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     interrupted: bool = False
     lost: LostValueError | None = None
+    unexpected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class Execution:
                 self._followers.setdefault(other, []).append(number)
         self._lost_to: dict[int, str] = {}
         self._announced = False
+        self._unwritten = False
         self._outcome = Outcome()
         self._host = ThreadPoolExecutor(_HOST_THREADS, thread_name_prefix="sdflow-host")
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="sdflow-disk")
@@ -104,7 +112,18 @@ class Execution:
 
     def write_beside(self, work: Callable[[], None]) -> None:
         """Do some writing beside the nodes, in the order in which it was asked for."""
-        self._writes.append(self._disk.submit(work))
+
+        def careful() -> None:
+            try:
+                work()
+            except BaseException:
+                self._unwritten = True
+                raise
+
+        # Values wait in memory to be written: a disk that is slower than the nodes holds them up.
+        if len(self._writes) >= _MOST_WAITING:
+            wait(self._writes[-_MOST_WAITING : -_MOST_WAITING + 1])
+        self._writes.append(self._disk.submit(careful))
 
     def _run_all(self) -> None:
         left = list(self._plan.order)
@@ -139,8 +158,10 @@ class Execution:
             self._around.pool().plan([frozenset(part.digest for part in parts) for parts in coming])
 
     def _over(self) -> bool:
-        stopped = bool(self._outcome.failed) and not self._keep_going
-        return self._outcome.interrupted or self._outcome.lost is not None or stopped
+        outcome = self._outcome
+        stopped = bool(outcome.failed) and not self._keep_going
+        # When results cannot be written any more, computing further ones would be for nothing.
+        return outcome.interrupted or outcome.lost is not None or stopped or self._unwritten
 
     def _is_host(self, number: int) -> bool:
         return self._graph.nodes[number].node.lane == "host"
@@ -178,7 +199,7 @@ class Execution:
     def _skip_all(self, left: list[int]) -> None:
         if self._outcome.lost is not None:
             return
-        because = "stopped" if self._outcome.interrupted else "another node failed"
+        because = "another node failed" if self._outcome.failed else "stopped"
         for number in left:
             self._skip(number, self._lost_to.get(number, because))
 
@@ -202,18 +223,20 @@ class Execution:
             hint = error.hint if isinstance(error, NodeFailedError) else error.problems[0].hint
             message = str(error) if isinstance(error, NodeFailedError) else error.problems[0].message
             self._fail(item, message, hint)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                error.add_note(f"while running node {item.name} ({item.node.name})")
-                raise
-            self._fail(item, *_out_of_memory(planned, self._around.facts))
+        except Exception as error:  # noqa: BLE001 - whatever a node does, other branches may go on
+            if is_out_of_memory(error):
+                self._fail(item, *_out_of_memory(planned, self._around.facts))
+                return
+            self._outcome.unexpected = True
+            text = "".join(format_exception(error))
+            self._fail(item, f"{type(error).__name__}: {error}", None, traceback=text)
 
-    def _fail(self, item: GraphNode, message: str, hint: str | None) -> None:
+    def _fail(self, item: GraphNode, message: str, hint: str | None, *, traceback: str | None = None) -> None:
         position = item.origins[0].at(())
         where = f"{position.file}:{position.line}" if position else item.name
         self._outcome.failed.append(item.id)
         self._lost_to[item.id] = f"{item.name} failed"
-        self._around.listener(NodeFailed(item.name, item.node.name, where, message, hint))
+        self._around.listener(NodeFailed(item.name, item.node.name, where, message, hint, traceback))
 
     def _compute(self, item: GraphNode, planned: PlannedNode) -> None:
         try:

@@ -1,5 +1,6 @@
 """What can go wrong while a plan is carried out: too little memory, Ctrl-C, a kill, many processes at once."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -14,9 +15,11 @@ from sdflow.engine.events import NodeFailed, Warned
 from sdflow.graph.facts import Facts
 from sdflow.graph.node import Node, RunContext
 from sdflow.graph.registry import Registry
+from sdflow.problems import UserError
+from sdflow.store import Record, Store, StoreError
 from sdflow.values import Image, ImageSpec
 from tests.engine.test_execution import Runner
-from tests.graph.arithmetic import Add, pixel, recipe
+from tests.graph.arithmetic import Add, Make, pixel, recipe
 from tests.nodes.workbench import Workbench, edited, text_to_image
 
 
@@ -48,6 +51,57 @@ def greedy(tmp_path: Path) -> Runner:
     runner = Runner(tmp_path)
     runner.session.registry = Registry((Greedy, Add))
     return runner
+
+
+class Broken(Node, type="broken", version=1):
+    """A node with a mistake in its program."""
+
+    outputs = {"image": "Image"}
+
+    def infer(self, facts: Facts) -> Mapping[str, ImageSpec]:
+        return {"image": ImageSpec(1, 1, 1)}
+
+    def run(self, ctx: RunContext) -> Image:
+        raise ZeroDivisionError("division by zero")
+
+
+def test_a_mistake_in_a_node_is_told_with_its_node_and_its_traceback(tmp_path: Path) -> None:
+    runner = Runner(tmp_path)
+    runner.session.registry = Registry((Broken, Make))
+    nodes: Mapping[str, Mapping[str, object]] = {"bad": {"type": "broken"}, "one": {"type": "make"}}
+    result = runner(recipe(nodes, {"bad.png": "$bad", "one.png": "$one"}), keep_going=True)
+    (failure,) = runner.of(NodeFailed)
+    assert (failure.node, failure.message) == ("bad", "ZeroDivisionError: division by zero")
+    assert "in run" in (failure.traceback or "")
+    assert result.outcome.unexpected
+    assert list(result.files) == ["one.png"]
+
+
+def test_a_full_disk_ends_the_run_with_one_clear_error_and_a_usable_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = Runner(tmp_path)
+    chain: dict[str, Mapping[str, object]] = {"n0": {"type": "make"}}
+    chain |= {f"n{i}": {"type": "add", "of": [f"$n{i - 1}"], "plus": 1} for i in range(1, 50)}
+    made = recipe(chain, {"last.png": "$n49"})
+    save = Store.save
+    saved: list[object] = []
+
+    def full(*args: object, **kwargs: object) -> Record:
+        if len(saved) >= 5:
+            raise StoreError.of(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
+        saved.append(args)
+        return save(*args, **kwargs)  # type: ignore[arg-type]  # what the engine gave
+
+    monkeypatch.setattr(Store, "save", full)
+    with pytest.raises(UserError) as caught:
+        runner(made)
+    assert [problem.code for problem in caught.value.problems] == ["SDF501"]
+    assert len(runner.started()) < 40, "nothing more is computed when nothing can be kept"
+    monkeypatch.undo()
+    assert Runner(tmp_path).session.store.verify().is_sound
+    again = Runner(tmp_path)
+    assert again(made).files["last.png"].exists()
 
 
 NODES: Mapping[str, Mapping[str, object]] = {
