@@ -40,8 +40,8 @@ class NodeSpec:
 class OutputSpec:
     """One output file of one cell.
 
-    `path` is relative to the output folder, with everything filled in but `{index}`, which stands for the
-    picture's place in its batch.
+    `path` is relative to the output folder, with everything filled in but `{index}` (or `{index:03d}`), which
+    stands for the picture's place in its batch; braces that are part of the name are doubled, `{{`.
     """
 
     path: str

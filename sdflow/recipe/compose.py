@@ -83,7 +83,7 @@ def draft(recipe: RecipeFile, changes: Changes | None = None) -> Draft:
     outputs = read_outputs(recipe, problems)
     matrix, matrix_origins = _effective_matrix(recipe, values, line, problems)
     used = _used_params(templates, outputs)
-    if len(outputs) == len(recipe.recipe.outputs) and not (recipe.problems or templates.problems):
+    if not (recipe.problems or templates.problems or any(output.template is None for output in outputs)):
         problems += _without_effect(values, used)  # else they may be used where nothing could be read
     effective = _effective(recipe, values, overrides.nodes, matrix)
     sets = _combinations(recipe, matrix, len(templates.nodes), line, problems)
@@ -165,7 +165,7 @@ def _axis_values(param: Param, text: str) -> list[Json]:
 def _used_params(templates: NodeTemplates, outputs: list[Output]) -> frozenset[str]:
     """The params that a node or the name of an output refers to."""
     in_nodes = {name for node in templates.nodes for name in node.params}
-    return frozenset(in_nodes.union(*(output.template.params for output in outputs)))
+    return frozenset(in_nodes.union(*(output.params for output in outputs)))
 
 
 def _without_effect(values: Values, used: frozenset[str]) -> list[Problem]:

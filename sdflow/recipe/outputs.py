@@ -20,12 +20,17 @@ _INDEX = re.compile(r"\{index(?::[^{}]*)?\}")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One entry of `outputs`."""
+    """One entry of `outputs`. Without a template, its name is wrong, and only its reference can be looked at."""
 
-    template: Template
+    template: Template | None
     ref: Ref
     position: Position
     name_position: Position
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """The params that its name shows."""
+        return self.template.params if self.template is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class _File:
 
 
 def read_outputs(recipe: RecipeFile, problems: list[Problem]) -> list[Output]:
-    """The outputs that are well written; what is wrong with the others is noted."""
+    """The outputs whose reference is well written; all that is wrong is noted."""
     outputs: list[Output] = []
     known = {**dict.fromkeys(recipe.broken), **recipe.recipe.params}
     for path, text in recipe.recipe.outputs.items():
@@ -49,8 +54,9 @@ def read_outputs(recipe: RecipeFile, problems: list[Problem]) -> list[Output]:
                 position = recipe.marks.inside(place, mistake.part, mistake.offset, key=True)
                 problems.append(Problem(mistake.code, mistake.message, position, hint=mistake.hint))
         ref = _reference(text, recipe.marks.at(place), problems)
-        if ref is not None and not mistakes:
-            outputs.append(Output(template, ref, recipe.marks.at(place), recipe.marks.at(place, key=True)))
+        if ref is not None:
+            name_position = recipe.marks.at(place, key=True)
+            outputs.append(Output(None if mistakes else template, ref, recipe.marks.at(place), name_position))
     return outputs
 
 
@@ -87,10 +93,12 @@ def output_files(
         _File(output.template.fill(name, cell_name, params), output, number)
         for number, (params, cell_name) in enumerate(zip(cells, cell_names, strict=True))
         for output in outputs
+        if output.template is not None
     ]
     problems.extend(_collisions(files, cells))
     problems.extend(_too_long(files))
-    specs: list[list[OutputSpec]] = [[] for _ in cells]
+    nameless = [OutputSpec("", output.ref, output.position) for output in outputs if output.template is None]
+    specs: list[list[OutputSpec]] = [nameless.copy() for _ in cells]
     for file in files:
         specs[file.cell].append(OutputSpec(file.path, file.output.ref, file.output.position))
     return [tuple(cell) for cell in specs]
@@ -153,9 +161,8 @@ def _collision(first: _File, second: _File, cells: Sequence[Mapping[str, Json]])
         message = f"`{second.path}` is also written by the output in line {other.line}"
         return Problem("SDF154", message, position, hint="give them different names")
     left, right = cells[first.cell], cells[second.cell]
-    template = second.output.template
     differing = [name for name in right if left.get(name) != right[name]] or list(right)
-    missing = [name for name in differing if name not in template.params]
+    missing = [name for name in differing if name not in second.output.params]
     where = " and ".join(f"`{label}`" for label in labels([_only(left, differing), _only(right, differing)]))
     message = f"the cells {where} would both be written to `{second.path}`"
     add = f"{{params.{missing[0]}}}" if missing else "{cell}"

@@ -41,9 +41,16 @@ def parse_text(source: Source, *, pure_python: bool = False) -> Tree:
     try:
         builder.run(event_source(source.text, pure_python=pure_python))
     except PARSER_ERRORS as error:
-        raise UserError(*builder.problems, syntax_problem(error, source)) from None
+        raise UserError(*_with_syntax(builder.problems, syntax_problem(error, source))) from None
     if builder.root is None:
         position = source.position(0, 0)
         raise UserError(Problem("SDF102", f"{source.file} holds nothing but comments", position))
     value, mark = builder.root
     return Tree(value, TreeMarks(source, mark), tuple(builder.problems))
+
+
+def _with_syntax(problems: list[Problem], syntax: Problem) -> list[Problem]:
+    """All of them; but what goes wrong behind another problem of the same line mostly follows from that one."""
+    lines = {problem.position.line for problem in problems if problem.position is not None}
+    follows = syntax.position is not None and syntax.position.line in lines
+    return problems if follows else [*problems, syntax]

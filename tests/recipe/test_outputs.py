@@ -126,3 +126,9 @@ def test_values_that_become_one_name_are_told_apart_by_the_cell() -> None:
 )
 def test_collisions(outputs: list[str], collide: bool) -> None:
     assert [code for code, _, _ in problems(outputs, {}, {})] == (["SDF154"] if collide else [])
+
+
+def test_a_wrong_name_does_not_hide_its_reference() -> None:
+    drafted = draft(recipe({"{nme}.png": "$image"}))
+    assert [problem.code for problem in drafted.problems] == ["SDF151"]
+    assert [output.ref.node for output in drafted.composition.cells[0].outputs] == ["image"]
