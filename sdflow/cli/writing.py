@@ -1,6 +1,7 @@
 """Files that commands write, each whole or not at all."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sdflow.problems import problem
@@ -27,5 +28,6 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise problem("SDF726", f"{path} cannot be written: {error.strerror or error}") from error

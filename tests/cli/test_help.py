@@ -41,7 +41,9 @@ Commands:
   fish_source for other shells.
 """
 
-COMMANDS = "run plan validate explain show config graph nodes schema new cache model".split()
+COMMANDS = (
+    "run", "plan", "validate", "explain", "show", "config", "graph", "nodes", "schema", "new", "cache", "model",
+)  # fmt: skip
 
 
 def test_help(sdflow: Sdflow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """`run --watch`: a save starts a run, half a save does not, and Ctrl-C ends it."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,9 +62,9 @@ def test_a_file_that_is_being_written_or_replaced_is_left_alone(tmp_path: Path) 
         nothing,
         lambda: file.write_text("ha"),
         lambda: file.write_text("half"),
-        lambda: file.unlink(),
+        file.unlink,
         nothing,
-        lambda: (other.write_text("new"), os.replace(other, file)),
+        lambda: (other.write_text("new"), other.replace(file)),
         nothing,
     )
     watch(lambda: seen.append(file.read_text()) or 0, lambda: [file], sleep=clock)
