@@ -36,6 +36,11 @@ class GraphNode:
     id: int
     node: Node
     origins: tuple[Origin, ...]
+    _wires: tuple[tuple[Path, Wire], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Planning asks every node for its inputs half a dozen times.
+        object.__setattr__(self, "_wires", tuple(self.node.wires()))
 
     @property
     def name(self) -> str:
@@ -45,7 +50,7 @@ class GraphNode:
 
     def wires(self) -> tuple[tuple[Path, Wire], ...]:
         """Its inputs."""
-        return tuple(self.node.wires())
+        return self._wires
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sdflow.composition import Json
-from sdflow.graph.build import Graph
+from sdflow.graph.build import Graph, GraphNode
 from sdflow.graph.facts import Facts
 from sdflow.graph.infer import Inferred
 from sdflow.graph.node import Node, file_fields
@@ -34,12 +34,13 @@ def make_keys(graph: Graph, facts: Facts, inferred: Inferred) -> dict[int, Keyed
     keys: dict[int, Keyed] = {}
     for item in graph.nodes:
         if item.id in inferred and item.node.stored:
-            keys[item.id] = key_of(item.node, facts, inferred, keys)
+            keys[item.id] = key_of(item, facts, inferred, keys)
     return keys
 
 
-def key_of(node: Node, facts: Facts, inferred: Inferred, keys: Mapping[int, Keyed]) -> Keyed:
+def key_of(item: GraphNode, facts: Facts, inferred: Inferred, keys: Mapping[int, Keyed]) -> Keyed:
     """The key of one node, from the keys of those that feed it."""
+    node = item.node
     preimage: dict[str, Json] = {
         "sdflow": KEY_FORMAT,
         "node": node.name,
@@ -47,7 +48,7 @@ def key_of(node: Node, facts: Facts, inferred: Inferred, keys: Mapping[int, Keye
         "fields": node.key_fields(),
         "inputs": {
             ".".join(map(str, path)).replace("_", "-"): _input(node, wire.node, wire.port, inferred, keys)
-            for path, wire in node.wires()
+            for path, wire in item.wires()
         },
     }
     files = {name: facts.file(getattr(node, name)).digest for name, _ in file_fields(type(node))}

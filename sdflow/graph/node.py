@@ -133,7 +133,7 @@ class Node(BaseModel):
 
     def wires(self) -> Iterator[tuple[Path, Wire]]:
         """Every input with the path of its field, in the order of the fields."""
-        for name in type(self).model_fields:
+        for name in input_fields(type(self)):
             yield from _wires((name,), getattr(self, name))
 
     def needs(self) -> Iterator[Need]:

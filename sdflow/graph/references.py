@@ -12,7 +12,8 @@ from sdflow.problems import Problem
 def references(spec: NodeSpec) -> Iterator[tuple[Path, Ref]]:
     """Every reference in a node's fields, with its path."""
     for name, value in spec.fields.items():
-        yield from _references((name,), value)
+        if isinstance(value, Ref | list | dict):
+            yield from _references((name,), value)
 
 
 def _references(path: Path, value: FieldValue) -> Iterator[tuple[Path, Ref]]:

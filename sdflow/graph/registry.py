@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from sdflow.graph.node import Node
-from sdflow.problems import nearest
+from sdflow.problems import nearest, problem
 
 ENTRY_POINT_GROUP = "sdflow.nodes"
 
@@ -41,12 +41,19 @@ def third_party_types() -> list[type[Node]]:
     """Node types that installed packages offer under the entry point group `sdflow.nodes`.
 
     Raises:
-        TypeError: an entry point is something else than a node type.
+        UserError: an entry point cannot be loaded, or is something else than a node type.
     """
-    found: list[type[Node]] = []
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
+    return [_loaded(entry) for entry in entry_points(group=ENTRY_POINT_GROUP)]
+
+
+def _loaded(entry: EntryPoint) -> type[Node]:
+    package = f" (of {entry.dist.name})" if entry.dist else ""
+    try:
         node_type = entry.load()
-        if not (isinstance(node_type, type) and issubclass(node_type, Node) and node_type.name):
-            raise TypeError(f"entry point {entry.name} of {ENTRY_POINT_GROUP} is not a node type")
-        found.append(node_type)
-    return found
+    except Exception as error:
+        message = f"entry point {entry.name}{package} cannot be loaded: {type(error).__name__}: {error}"
+        raise problem("SDF216", message, hint="update or uninstall that package") from error
+    if not (isinstance(node_type, type) and issubclass(node_type, Node) and node_type.name):
+        message = f"entry point {entry.name}{package} of {ENTRY_POINT_GROUP} is not a node type"
+        raise problem("SDF216", message, hint="update or uninstall that package")
+    return node_type

@@ -50,8 +50,11 @@ def validate_node(
     """The node, or the problems that keep it from being one."""
     problems: list[Problem] = []
     bad: set[Path] = set()
+    good: dict[Path, Wire] = {}
     for path, ref in references(spec):
         found = wires.find(ref)
+        if isinstance(found, Wire):
+            good[path] = found
         if isinstance(found, Problem):
             problems.append(found.placed(spec.marks.at(path), spec.name))
         elif found is None and ref.node not in specs:
@@ -67,7 +70,7 @@ def validate_node(
         problems.append(Problem("SDF201", f"there is no node type {spec.type}", position, spec.name, hint))
         return None, problems
 
-    raw = {name: _wired((name,), value, wires) for name, value in spec.fields.items()}
+    raw = {name: _wired((name,), value, good) for name, value in spec.fields.items()}
     try:
         node = node_type.model_validate(raw, context=context)
     except ValidationError as error:
@@ -84,11 +87,10 @@ def unknown_node(ref: Ref, specs: Mapping[str, NodeSpec]) -> Problem:
     return Problem("SDF206", f"there is no node {ref.node}", hint=hint)
 
 
-def _wired(path: Path, value: FieldValue, wires: Wires) -> object:
+def _wired(path: Path, value: FieldValue, wires: Mapping[Path, Wire]) -> object:
     """A field's value as pydantic takes it: wires for references, tuples for lists."""
     if isinstance(value, Ref):
-        found = wires.find(value)
-        return found if isinstance(found, Wire) else Unknown()
+        return wires.get(path) or Unknown()
     if isinstance(value, list):
         return tuple(_wired((*path, index), item, wires) for index, item in enumerate(value))
     if isinstance(value, dict):

@@ -106,6 +106,7 @@ CODES: dict[str, Code] = {
     ),
     "SDF212": Code("not an output file", "A value of this kind cannot be written under this file name."),
     "SDF213": Code("a batch needs {index}", "Several pictures cannot be written to one file name."),
+    "SDF216": Code("broken extension", "An installed package offers a node type that cannot be used."),
     "SDF215": Code("nothing to do", "A recipe without outputs has nothing that needs to run."),
     "SDF214": Code("fields exclude each other", "Two fields were given of which only one can hold."),
     # 30x and 31x: models

@@ -45,7 +45,7 @@ def install(folder: Path, target: str) -> None:
 
 
 def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    program = "import sys; sys.path.insert(0, sys.argv[1]); from sdflow.cli.main import run; sys.exit(run(sys.argv[2:]))"
+    program = "import sys; sys.path.insert(0, sys.argv[1]); from sdflow.cli.main import run; exit(run(sys.argv[2:]))"
     command = [sys.executable, "-c", program, str(folder), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -61,11 +61,15 @@ def test_a_package_adds_a_node_type(tmp_path: Path) -> None:
     assert "A picture of one colour" in run(tmp_path, "nodes").stdout
 
 
-def test_an_entry_point_that_is_no_node_type_is_named(tmp_path: Path) -> None:
-    install(tmp_path, "not_a_node")
+@pytest.mark.parametrize(
+    ("target", "said"), [("not_a_node", "is not a node type"), ("gone", "cannot be loaded")]
+)
+def test_an_entry_point_that_is_no_node_type_is_named(tmp_path: Path, target: str, said: str) -> None:
+    install(tmp_path, target)
     done = run(tmp_path, "nodes")
-    assert done.returncode != 0
-    assert "entry point blank of sdflow.nodes is not a node type" in done.stderr
+    assert done.returncode == 2
+    assert "SDF216 entry point blank (of blank-nodes)" in done.stderr
+    assert said in done.stderr
 
 
 def test_two_types_of_one_name_are_refused() -> None:
