@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from sdflow.collector import collector_paused
 from sdflow.composition import Composition
 from sdflow.graph.infer import infer
 from sdflow.graph.outputs import check_outputs
@@ -13,6 +14,7 @@ NOT_HERE = frozenset({"SDF309"})
 """Codes that say a model is not on this disk, which is no mistake of the recipe's."""
 
 
+@collector_paused()
 def check(session: Session, composition: Composition) -> str:
     """Check a composition; what could not be checked, as words to add to `ok`.
 

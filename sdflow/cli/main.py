@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from sdflow import __version__
+from sdflow.collector import collector_paused
 from sdflow.problems import UserError
 
 EXIT_FAILED = 1
@@ -45,7 +46,8 @@ class LazyGroup(click.Group):
         """The command of a name."""
         if cmd_name not in _COMMANDS:
             return None
-        command = import_module(f"sdflow.cli.{cmd_name}").command
+        with collector_paused():
+            command = import_module(f"sdflow.cli.{cmd_name}").command
         if not isinstance(command, click.Command):
             raise TypeError(cmd_name)
         return command

@@ -39,7 +39,19 @@ def _dtype(name: str) -> str:
 PartField = Annotated[
     Part | None,
     BeforeValidator(_part),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "object",
+                    "properties": {name: {"type": "string"} for name in Part.model_fields},
+                    "required": ["source"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
 ]
 
 

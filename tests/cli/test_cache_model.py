@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.cli.conftest import Sdflow
+from tests.models.layout import write_pipeline
 
 
 def test_the_folder(sdflow: Sdflow, tmp_path: Path) -> None:
@@ -68,13 +69,14 @@ def test_models_that_come_with_sdflow(sdflow: Sdflow) -> None:
     assert "builtin:tiny" in sdflow("model", "list").out
 
 
-def test_a_model_is_shown_by_its_components(sdflow: Sdflow, tiny: Path) -> None:
-    said = sdflow("model", "show", tiny).out.splitlines()
+def test_a_model_is_shown_by_its_components(sdflow: Sdflow, tmp_path: Path) -> None:
+    folder = write_pipeline(tmp_path / "model")
+    said = sdflow("model", "show", folder).out.splitlines()
     assert "latents of 4 channels at 1/8" in said[0]
     rows = {line.split()[0]: line.split()[1] for line in said[3:8]}
     assert list(rows) == ["tokenizer", "text_encoder", "unet", "vae", "scheduler"]
     assert rows["unet"] == "UNet2DConditionModel"
-    components = json.loads(sdflow("model", "show", tiny, "--json").out)["components"]
+    components = json.loads(sdflow("model", "show", folder, "--json").out)["components"]
     assert [it["role"] for it in components] == list(rows)
     assert all(it["parameters"] > 0 for it in components if it["role"] in ("unet", "vae", "text_encoder"))
 

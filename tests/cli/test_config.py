@@ -47,7 +47,7 @@ def test_what_is_printed_is_the_same_recipe(sdflow: Sdflow, path: Path) -> None:
     assert [cell.outputs[0].path for cell in again.cells] == [cell.outputs[0].path for cell in before.cells]
     for one, other in zip(again.cells[0].nodes, before.cells[0].nodes, strict=True):
         assert (one.name, one.type) == (other.name, other.type)
-        assert one.fields | other.fields == one.fields
+        assert {**one.fields, **other.fields} == one.fields
 
 
 def test_as_json(sdflow: Sdflow) -> None:

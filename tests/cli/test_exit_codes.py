@@ -74,8 +74,18 @@ def test_a_bug_is_70_and_shows_its_trace(sdflow: Sdflow, tmp_path: Path) -> None
     (tmp_path / "bug.yaml").write_text(FAILING.replace("{type: fail,", "{type: fail, bug: true,"))
     answer = sdflow("run", "bug.yaml")
     assert answer.code == 70
-    assert "ZeroDivisionError: of my own making\nwhile running node top (fail)" in answer.err
-    assert "This is a bug in sdflow" in answer.err
+    assert "failed bug.yaml:10: top: " in answer.err
+    assert 'raise ZeroDivisionError("of my own making")\nZeroDivisionError: of my own making\n' in answer.err
+
+
+def test_a_bug_outside_of_nodes_is_70_too(sdflow: Sdflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of our own making")
+
+    monkeypatch.setattr("sdflow.workflow.Session.prepare", broken)
+    answer = sdflow("plan", "sum.yaml")
+    assert answer.code == 70
+    assert "ZeroDivisionError: of our own making\n\nThis is a bug in sdflow" in answer.err
 
 
 def test_an_interrupt_is_130(sdflow: Sdflow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.cli.conftest import SUM, Sdflow
+from tests.models.layout import write_pipeline
 
 
 def test_a_node_that_never_ran(sdflow: Sdflow) -> None:
@@ -104,13 +105,14 @@ def test_show_refuses_what_cannot_be_written(sdflow: Sdflow) -> None:
 MODEL = """\
 sdflow: 1
 nodes:
-  model: {type: load-model, source: "builtin:tiny"}
+  model: {type: load-model, source: ./tiny}
   noise: {type: init-latent, model: $model, width: 64, height: 64}
 outputs: {noise.safetensors: $noise}
 """
 
 
 def test_a_model_has_no_results_and_is_explained_by_what_uses_it(sdflow: Sdflow, tmp_path: Path) -> None:
+    write_pipeline(tmp_path / "tiny")
     (tmp_path / "model.yaml").write_text(MODEL)
     assert "described while planning" in sdflow("explain", "model.yaml", "model").out
     answer = sdflow("show", "model.yaml", "model")

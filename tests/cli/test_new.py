@@ -1,5 +1,8 @@
 """Recipes to start from: what is listed, what is copied, and that nothing is lost."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,35 @@ def test_an_installed_sdflow_finds_them_beside_its_code(
     (tmp_path / "recipes" / "only.yaml").write_bytes((RECIPES / "txt2img.yaml").read_bytes())
     monkeypatch.setattr("sdflow.cli.shipped.files", lambda _: tmp_path)
     assert [it.name for it in shipped()] == ["only"]
+
+
+SETUP = """
+import json, sys
+from distutils.core import run_setup
+import setuptools
+made = run_setup("setup.py", stop_after="init")
+print(json.dumps([made.packages, made.package_dir, made.package_data]))
+"""
+
+
+def test_the_wheel_has_all_code_and_all_recipes() -> None:
+    pytest.importorskip("setuptools")
+    command = [sys.executable, "-c", "import setuptools" + SETUP]
+    done = subprocess.run(command, cwd=RECIPES.parent, capture_output=True, text=True, check=True)
+    packages, folders, data = json.loads(done.stdout.splitlines()[-1])
+    code = {
+        ".".join(path.parent.relative_to(RECIPES.parent).parts)
+        for path in RECIPES.parent.glob("sdflow/**/*.py")
+    }
+    assert code <= set(packages)
+    assert not [name for name in packages if name.split(".")[0] != "sdflow"]
+    assert folders["sdflow.recipes"] == "recipes"
+    carried = {path for name, patterns in data.items() for it in patterns for path in _folder(name).glob(it)}
+    assert carried >= {*RECIPES.glob("*.yaml"), *RECIPES.glob("assets/*.png")}
+
+
+def _folder(package: str) -> Path:
+    return RECIPES.parent / package.replace("sdflow.recipes", "recipes").replace(".", "/")
 
 
 def test_the_list(sdflow: Sdflow) -> None:

@@ -107,7 +107,10 @@ def test_an_unknown_type(sdflow: Sdflow) -> None:
 def test_json(sdflow: Sdflow) -> None:
     add = json.loads(sdflow("nodes", "add", "--json").out)
     assert add["inputs"] == [
-        {"name": "of", "description": "", "required": True, "kind": "Image", "many": True, "values": "", "default": None}
+        {
+            "name": "of", "description": "", "required": True, "kind": "Image", "many": True, "values": "",
+            "default": None,
+        }
     ]  # fmt: skip
     assert add["outputs"] == {"image": "Image", "double": "Image"}
     assert {it["name"] for it in json.loads(sdflow("nodes", "--json").out)} >= {it.name for it in BUILT_IN}

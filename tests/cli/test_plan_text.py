@@ -1,6 +1,7 @@
 """What `plan` prints: golden texts, and the same facts as JSON."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from sdflow.cli.plan_facts import drawn, loads, sources
@@ -8,6 +9,7 @@ from sdflow.cli.plan_text import plan_json, plan_text
 from sdflow.workflow import Prepared, Session, Settings
 from tests.cli.conftest import SUM, Sdflow
 from tests.graph.arithmetic import ARITHMETIC, cell, composition
+from tests.models.layout import write_pipeline
 
 FIRST = """\
    node  type  out  time  why
@@ -57,7 +59,10 @@ def test_a_reason_cannot_steer_the_terminal(sdflow: Sdflow, tmp_path: Path) -> N
 
 
 def large(session: Session) -> Prepared:
-    nodes = {"one": {"type": "make"}, "sum": {"type": "add", "of": ["$one"]}}
+    nodes: Mapping[str, Mapping[str, object]] = {
+        "one": {"type": "make"},
+        "sum": {"type": "add", "of": ["$one"]},
+    }
     cells = [
         cell(
             {**nodes, "top": {"type": "add", "of": ["$sum"], "plus": plus}},
@@ -107,24 +112,25 @@ def test_the_plan_as_json(sdflow: Sdflow) -> None:
 DRAWN = """\
 sdflow: 1
 nodes:
-  model: {type: load-model, source: "builtin:tiny"}
+  model: {type: load-model, source: ./tiny}
   noise: {type: init-latent, model: $model, width: 64, height: 64, seed: random}
 outputs: {noise.safetensors: $noise}
 """
 
 
 def test_seeds_that_were_drawn_and_models_are_named(sdflow: Sdflow, tmp_path: Path) -> None:
+    write_pipeline(tmp_path / "tiny")
     (tmp_path / "drawn.yaml").write_text(DRAWN)
     answer = sdflow("plan", "drawn.yaml", "--json")
     plan = json.loads(answer.out)
     assert 0 <= plan["drawn"]["noise"]["seed"] < 2**32
     (model,) = plan["models"]
     assert model["node"] == "model"
-    assert "builtin:tiny" in model["source"]
+    assert "tiny" in model["source"]
     text = sdflow("plan", "drawn.yaml").out
     assert "noise: " in text
     assert ", drawn now" in text
-    assert "model: `builtin:tiny` (tokenizer, text_encoder, unet, vae, scheduler)" in text
+    assert "(tokenizer, text_encoder, unet, vae, scheduler)" in text
 
 
 def test_functions_and_commands_say_the_same(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ WRONG = {
     "{type: grid, images: []}": "nodes.it.images",
     "{type: grid, images: $a}": "nodes.it.images",
     "{type: grid, images: [a]}": "nodes.it.images.0",
+    "{type: load-model, vae: {sauce: owner/name}}": "nodes.it.vae",
     "5": "nodes.it",
 }
 

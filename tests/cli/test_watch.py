@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sdflow.cli.watch import wait_for_save, watch
+from sdflow.cli.watch import State, wait_for_save, watch
 from sdflow.problems import problem
 from tests.cli.conftest import Sdflow
 
@@ -47,7 +47,7 @@ def test_it_runs_again_after_each_save_and_ends_with_130(tmp_path: Path) -> None
 def test_from_the_save_to_the_run_it_takes_at_most_a_tenth_of_a_second(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("1")
-    before = {file: (0, 1, 0)}
+    before: State = {file: (0, 1, 0)}
     clock = Clock(nothing, nothing)
     wait_for_save(before, clock)
     assert clock.slept <= 0.1
@@ -67,7 +67,12 @@ def test_a_file_that_is_being_written_or_replaced_is_left_alone(tmp_path: Path) 
         lambda: (other.write_text("new"), other.replace(file)),
         nothing,
     )
-    watch(lambda: seen.append(file.read_text()) or 0, lambda: [file], sleep=clock)
+
+    def once() -> int:
+        seen.append(file.read_text())
+        return 0
+
+    watch(once, lambda: [file], sleep=clock)
     assert seen == ["whole", "new"]
 
 
