@@ -1,7 +1,6 @@
 """What `plan` prints: golden texts, and the same facts as JSON."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from sdflow.cli.plan_facts import drawn, loads, sources
