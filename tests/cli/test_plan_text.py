@@ -58,7 +58,7 @@ def test_a_reason_cannot_steer_the_terminal(sdflow: Sdflow, tmp_path: Path) -> N
 
 
 def large(session: Session) -> Prepared:
-    nodes: Mapping[str, Mapping[str, object]] = {
+    nodes: dict[str, dict[str, object]] = {
         "one": {"type": "make"},
         "sum": {"type": "add", "of": ["$one"]},
     }
