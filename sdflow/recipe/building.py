@@ -15,6 +15,7 @@ from yaml.events import (
 
 from sdflow.composition import Json
 from sdflow.problems import Problem, UserError
+from sdflow.recipe.findings import Findings
 from sdflow.recipe.marks import Mark
 from sdflow.recipe.parsing import EventSource, YamlEvent
 from sdflow.recipe.scalars import TEXT_BEGINS, Scalar, core_scalar, is_usable
@@ -22,12 +23,10 @@ from sdflow.recipe.source import Source
 
 MAX_DEPTH: Final = 64
 """Deepest nesting, aliases followed."""
-MAX_VALUES: Final = 1_000_000
+MAX_VALUES: Final = 500_000
 """Most values (scalars, lists, mappings, keys) that one file may hold."""
 MAX_REPEATED_VALUES: Final = 100_000
 """Most values that aliases may add to them."""
-MAX_PROBLEMS: Final = 200
-"""Problems after which reading stops: nobody reads more, and a hostile file could hold millions."""
 
 
 class _Anchored:
@@ -85,7 +84,7 @@ class Builder:
     """Takes a text's events; then `root` is its value with its mark (None for a text without a document)."""
 
     def __init__(self, source: Source) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = Findings()
         self.root: tuple[Json, Mark] | None = None
         self._source = source
         self._stack: list[_Frame] = []
@@ -266,8 +265,6 @@ class Builder:
     def _note(self, code: str, message: str, event: YamlEvent, hint: str | None = None) -> None:
         position = self._source.position(event.start_mark.index, event.end_mark.index)
         self.problems.append(Problem(code, message, position, hint=hint))
-        if len(self.problems) >= MAX_PROBLEMS:
-            raise UserError(*self.problems)
 
     def _fatal(self, code: str, message: str, event: YamlEvent, hint: str | None = None) -> None:
         self._note(code, message, event, hint)

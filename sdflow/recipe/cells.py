@@ -11,6 +11,7 @@ from typing import Any
 
 from sdflow.composition import FieldValue, Json, NodeSpec
 from sdflow.problems import Marks, Position, Problem, nearest
+from sdflow.recipe.findings import Findings
 from sdflow.recipe.matrix import canonical
 from sdflow.recipe.overrides import OverriddenMarks, Overrides
 from sdflow.recipe.reading import RecipeFile
@@ -43,7 +44,7 @@ class NodeTemplates:
 
 def read_nodes(recipe: RecipeFile, overrides: Overrides) -> NodeTemplates:
     """Read the references of all nodes."""
-    problems: list[Problem] = []
+    problems = Findings()
     unknown_at: set[Position] = set()
     nodes: list[NodeTemplate] = []
     for name, written in overrides.nodes.items():

@@ -8,6 +8,7 @@ from sdflow.problems import Position, Problem, UserError
 from sdflow.recipe.arguments import Argument, Changes, CommandLine, read_options
 from sdflow.recipe.axes import check_axis
 from sdflow.recipe.cells import NodeTemplates, fill_cells, read_nodes
+from sdflow.recipe.findings import Findings
 from sdflow.recipe.fitting import MisfitError, fit, fit_text, read_flow
 from sdflow.recipe.matrix import MAX_CELLS, combinations, count, fixed, labels
 from sdflow.recipe.model import Matrix, Param, Recipe
@@ -70,9 +71,13 @@ def compose(recipe: RecipeFile, changes: Changes | None = None) -> Composition:
 
 
 def draft(recipe: RecipeFile, changes: Changes | None = None) -> Draft:
-    """Like `compose`, but raises nothing and tells where values came from."""
+    """Like `compose`, but keeps what it can of what is broken, and tells where values came from.
+
+    Raises:
+        UserError: there are so many problems that more are not looked for.
+    """
     changes = changes or Changes()
-    problems = list(recipe.problems)
+    problems = Findings(recipe.problems)
     line = read_options(changes, problems)
     values = read_values(recipe, changes, line.params)
     problems += values.problems

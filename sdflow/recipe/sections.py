@@ -7,6 +7,7 @@ from sdflow.composition import Json
 from sdflow.problems import Position, Problem, UserError, nearest
 from sdflow.recipe.axes import read_matrix
 from sdflow.recipe.declarations import read_params
+from sdflow.recipe.findings import Findings
 from sdflow.recipe.marks import TreeMarks
 from sdflow.recipe.model import FORMAT_VERSION, Matrix, Param, Recipe, json_type
 from sdflow.recipe.references import NAME_RULE, is_name
@@ -31,7 +32,7 @@ class Sections:
 class _Reader:
     tree: dict[str, Json]
     marks: TreeMarks
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=Findings)
 
     def note(self, code: str, message: str, position: Position, hint: str | None = None) -> None:
         self.problems.append(Problem(code, message, position, hint=hint))
@@ -77,7 +78,7 @@ def read_sections(tree: Tree, name: str) -> Sections:
             "SDF119", f"a recipe is a mapping, not {shown}", tree.marks.value_position(), hint=hint
         )
         raise UserError(*tree.problems, found)
-    reader = _Reader(tree.value, tree.marks, list(tree.problems))
+    reader = _Reader(tree.value, tree.marks, Findings(tree.problems))
     _check_version(reader)
     _check_keys(reader)
     params, broken = _read_params(reader)

@@ -8,6 +8,7 @@ from typing import Literal
 from sdflow.composition import Json
 from sdflow.problems import Position, Problem, UserError
 from sdflow.recipe.arguments import Argument, Changes
+from sdflow.recipe.findings import Findings
 from sdflow.recipe.fitting import MisfitError, fit, fit_text
 from sdflow.recipe.model import json_type
 from sdflow.recipe.proposals import proposal
@@ -37,7 +38,7 @@ class Values:
     values: dict[str, Json] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=Findings)
 
     @property
     def insisted(self) -> list[str]:
