@@ -19,6 +19,8 @@ EXIT_MISTAKE = 2
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
+_BUG = "This is a bug in sdflow (or in a node type of another package), not a mistake of yours. Please report it."
+
 _COMMANDS = {
     "run": "Run a recipe; only what changed is computed.",
     "plan": "Say what a run would do, why, and what it would take.",
@@ -117,11 +119,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         import traceback
 
         traceback.print_exc()
-        click.echo(
-            "\nThis is a bug in sdflow, not a mistake of yours. Please report it with the text above.",
-            err=True,
-        )
-        return EXIT_BUG
+        result = EXIT_BUG
+    if result == EXIT_BUG:
+        click.echo(f"\n{_BUG}", err=True)
     return result if isinstance(result, int) else 0
 
 

@@ -1,7 +1,7 @@
 """`load-model`: which weights a recipe works with."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -32,8 +32,12 @@ def _part(value: object) -> object:
     return {"source": value} if isinstance(value, str) else value
 
 
+Dtype = Literal["auto", "float32", "float16", "bfloat16"]
+_SHORT = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+
+
 def _dtype(name: str) -> str:
-    return {"fp32": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}.get(name, name)
+    return _SHORT.get(name, name)
 
 
 PartField = Annotated[
@@ -69,7 +73,7 @@ class LoadModel(Node, type="load-model", version=1):
     """Variant of the weight files, such as fp16."""
     subfolder: str | None = None
     """Folder inside the source that holds the model."""
-    dtype: Annotated[Literal["auto", "float32", "float16", "bfloat16"], told(_dtype)] = "auto"
+    dtype: Annotated[Dtype, told(_dtype), WithJsonSchema({"enum": [*get_args(Dtype), *_SHORT]})] = "auto"
     """Precision; fp32, fp16 and bf16 are understood. auto is float16 on CUDA and float32 elsewhere."""
     unet: PartField = None
     """Another place for the UNet: a source, or a mapping of source, revision, variant and subfolder."""
