@@ -6,6 +6,9 @@ from sdflow.composition import Json
 from sdflow.diffusion.samplers import SAMPLERS, canonical, missing_requirements, sampler_of_config
 from sdflow.problems import UserError
 
+PNDM: dict[str, Json] = {"_class_name": "PNDMScheduler", "skip_prk_steps": True}
+KARRAS: dict[str, Json] = {"_class_name": "DPMSolverMultistepScheduler", "use_karras_sigmas": True}
+
 
 @pytest.mark.parametrize(
     ("name", "expected"),
@@ -130,10 +133,8 @@ def test_a_missing_package_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_models_own_scheduler_has_a_name() -> None:
-    pndm: dict[str, Json] = {"_class_name": "PNDMScheduler", "skip_prk_steps": True}
-    assert sampler_of_config(pndm) is SAMPLERS["pndm"]
+    assert sampler_of_config(PNDM) is SAMPLERS["pndm"]
     assert sampler_of_config({"_class_name": "DDIMScheduler"}) is SAMPLERS["ddim"]
-    karras: dict[str, Json] = {"_class_name": "DPMSolverMultistepScheduler", "use_karras_sigmas": True}
-    assert sampler_of_config(karras) is SAMPLERS["dpm++-2m-karras"]
+    assert sampler_of_config(KARRAS) is SAMPLERS["dpm++-2m-karras"]
     assert sampler_of_config({"_class_name": "PNDMScheduler"}) is None
     assert sampler_of_config({"_class_name": "FlowMatchEulerDiscreteScheduler"}) is None

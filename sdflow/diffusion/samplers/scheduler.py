@@ -1,6 +1,9 @@
 """Making a scheduler of diffusers. Needs torch and diffusers."""
 
+import json
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import lru_cache
 from typing import Any, Protocol
 
 import diffusers
@@ -9,7 +12,9 @@ import torch
 from sdflow.composition import Json
 from sdflow.diffusion.samplers.configuration import corrected, keeps_own_scheduler, own_class
 from sdflow.diffusion.samplers.sampler import Sampler, missing_requirements
+from sdflow.diffusion.samplers.table import SAMPLERS
 from sdflow.problems import UserError, problem
+from sdflow.values import canonical_json
 
 
 class Scheduler(Protocol):
@@ -47,15 +52,31 @@ def make_scheduler(sampler: Sampler | None, scheduler_config: Mapping[str, Json]
     Raises:
         UserError: SDF403, SDF407 (a package is missing).
     """
-    plain = {key: value for key, value in scheduler_config.items() if key != "_diffusers_version"}
     if sampler is not None and missing_requirements(sampler):
         raise missing_package(sampler)
+    plain = {key: value for key, value in scheduler_config.items() if key != "_diffusers_version"}
+    return _copy(_pristine(None if sampler is None else sampler.name, canonical_json(plain)))
+
+
+@lru_cache(maxsize=16)
+def _pristine(name: str | None, config: bytes) -> Scheduler:
+    """A scheduler that is never used, only copied: the constructors of some take a quarter of a second."""
+    plain: dict[str, Json] = json.loads(config)
+    sampler = None if name is None else SAMPLERS[name]
     if sampler is None or keeps_own_scheduler(sampler, plain):
         own: Scheduler = _class(own_class(plain)).from_config(plain)
         _correct_like_the_pipeline(own)
         return own
     made: Scheduler = _class(sampler.class_name).from_config(_base_config(plain), **sampler.overrides)
     return made
+
+
+def _copy(scheduler: Scheduler) -> Scheduler:
+    """A copy that shares the configuration, which is never changed in place and cannot be copied deeply."""
+    copy: Scheduler = type(scheduler).__new__(type(scheduler))
+    for name, value in vars(scheduler).items():
+        vars(copy)[name] = value if name == "_internal_dict" else deepcopy(value)
+    return copy
 
 
 def missing_package(sampler: Sampler) -> UserError:
