@@ -6,6 +6,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from sdflow.collector import collector_paused
 from sdflow.composition import Composition
 from sdflow.graph.build import build
 from sdflow.graph.registry import Registry
@@ -17,6 +18,7 @@ STANDARD_INPUT = "standard input"
 """How messages call the recipe of `-`."""
 
 
+@collector_paused()
 def compose_file(path: Path, changes: Changes, registry: Registry) -> Composition:
     """Read a recipe and fill in what a caller changes about it.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import TYPE_CHECKING, cast
 
+from sdflow.collector import collector_paused
 from sdflow.composition import Composition, Json
 from sdflow.device import Device
 from sdflow.engine.context import ComponentPool
@@ -193,6 +194,7 @@ class Session:
         """
         return build(composition, self.registry)
 
+    @collector_paused()
     def prepare(self, composition: Composition, wishes: Wishes | None = None) -> Prepared:
         """Plan: find out all that is needed and decide what runs.
 

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, cast
 
 from sdflow.composition import Json
+from sdflow.graph.descriptions import descriptions
 from sdflow.graph.node import Node, input_fields, to_json
 from sdflow.graph.wire import Wire
 
@@ -51,8 +52,11 @@ class TypeFacts:
 
 @cache
 def schema_of(node_type: type[Node]) -> Schema:
-    """The JSON Schema of a node type's fields, as pydantic gives it."""
-    return node_type.model_json_schema(by_alias=True)
+    """The JSON Schema of a node type's fields, as pydantic gives it, with what the fields are for."""
+    schema = node_type.model_json_schema(by_alias=True)
+    for attribute, text in descriptions(node_type).items():
+        schema["properties"][node_type.model_fields[attribute].alias or attribute]["description"] = text
+    return schema
 
 
 def facts_of(node_type: type[Node]) -> TypeFacts:
@@ -64,7 +68,7 @@ def facts_of(node_type: type[Node]) -> TypeFacts:
         name = field.alias or attribute
         schema = schema_of(node_type)["properties"][name]
         default = None if field.is_required() or isinstance(field.default, Wire) else to_json(field.default)
-        about = " ".join((field.description or "").split())
+        about = " ".join(descriptions(node_type).get(attribute, "").split())
         if attribute in wired:
             inputs.append(FieldFacts(name, about, field.is_required(), _kind(schema), _is_list(schema)))
         else:

@@ -110,7 +110,6 @@ class Node(BaseModel):
         alias_generator=_kebab,
         arbitrary_types_allowed=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,
     )
 

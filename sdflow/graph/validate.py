@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sdflow.composition import FieldValue, NodeSpec, Ref
+from sdflow.graph.descriptions import descriptions
 from sdflow.graph.fields import BuildContext
 from sdflow.graph.node import Node, Path
 from sdflow.graph.references import references
@@ -138,8 +139,8 @@ def _problem(
     marks = spec.marks
     if kind == "missing":
         takes = node_type.model_fields
-        wanted = next((f for n, f in takes.items() if (f.alias or n) == detail["loc"][0]), None)
-        hint = wanted.description if wanted else None
+        wanted = next((n for n, f in takes.items() if (f.alias or n) == detail["loc"][0]), "")
+        hint = descriptions(node_type).get(wanted)
         return Problem(
             "SDF203", f"{spec.type} needs {detail['loc'][-1]}", marks.at((), key=True), spec.name, hint
         )
