@@ -1,16 +1,18 @@
 """On a GPU: the same seed draws the same picture as on the CPU, and what a node took is recorded."""
 
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from sdflow.engine.events import NodeFinished
 from sdflow.values import Image
 from sdflow.workflow import Session, Settings
 from tests.nodes.workbench import Workbench, edited, text_to_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -63,17 +65,9 @@ def test_another_device_is_another_key(tiny: Path, tmp_path: Path) -> None:
     for device in ("cpu", "cuda"):
         bench = Workbench(tmp_path / device)
         bench.session = Session(Settings(device=device, cache=tmp_path / "cache"))
-        plan = bench.session.prepare(
-            bench.compose(
-                bench.write(edited(text_to_image(tiny), {"model": {"dtype": "float32"}}), {"a.png": "$image"})
-            )
-        ).plan
-        keys.append(
-            {
-                name: plan.keys[number].key
-                for (_, name), number in plan.graph.names.items()
-                if number in plan.keys
-            }
-        )
+        nodes = edited(text_to_image(tiny), {"model": {"dtype": "float32"}})
+        plan = bench.session.prepare(bench.compose(bench.write(nodes, {"a.png": "$image"}))).plan
+        names = plan.graph.names.items()
+        keys.append({name: plan.keys[number].key for (_, name), number in names if number in plan.keys})
     assert keys[0]["noise"] == keys[1]["noise"], "noise is drawn on the CPU"
     assert all(keys[0][name] != keys[1][name] for name in ("text", "sample", "image"))

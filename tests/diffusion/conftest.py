@@ -109,13 +109,3 @@ def trained(quiet: None) -> Modules:
     if not SHARED.is_dir():
         pytest.skip("the small trained model is not part of the repository and is not here")
     return load(SHARED)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the libraries' warnings about each other pass; those of our own code stay errors."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            for module in ("diffusers", "transformers", "torchsde", "huggingface_hub", "numpy"):
-                for category in ("DeprecationWarning", "FutureWarning", "UserWarning"):
-                    item.add_marker(pytest.mark.filterwarnings(rf"ignore::{category}:{module}(\..*)?"))

@@ -41,7 +41,6 @@ def prompted(folder: Path) -> Nodes:
     )
 
 
-@pytest.mark.filterwarnings("default")
 def test_text_to_image(model: Path, tmp_path: Path) -> None:
     files = Workbench(tmp_path).run(prompted(model), {"a.png": "$image"}).files
     theirs = pipeline("StableDiffusionPipeline", model)(
@@ -57,7 +56,6 @@ def test_text_to_image(model: Path, tmp_path: Path) -> None:
     assert np.abs(pixels(files["a.png"]).astype(int) - np.asarray(theirs).astype(int)).max() <= 1
 
 
-@pytest.mark.filterwarnings("default")
 def test_a_batch_has_a_generator_for_each_item(model: Path, tmp_path: Path) -> None:
     nodes = edited(prompted(model), {"noise": {"batch": 3}, "sample": {"sampler": "euler-ancestral"}})
     files = Workbench(tmp_path).run(nodes, {"{index}.png": "$image"}).files
@@ -80,7 +78,6 @@ def test_a_batch_has_a_generator_for_each_item(model: Path, tmp_path: Path) -> N
         assert difference.max() <= 1
 
 
-@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("strength", [0.3, 0.75, 1.0])
 def test_image_to_image(model: Path, tmp_path: Path, strength: float) -> None:
     sketch = Path(__file__).parents[2] / "recipes" / "assets" / "sketch.png"
