@@ -86,7 +86,7 @@ def du(cache: Path | None, as_json: bool) -> None:  # noqa: FBT001
 @click.option("--older-than", metavar="TIME", help="Remove what was not used for so long, such as 30d.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def gc(cache: Path | None, as_json: bool, limit: str | None, older_than: str | None, dry_run: bool) -> None:  # noqa: FBT001
-    """Remove what was not used for longest, and what is of no use any more.
+    """Remove what was not used for longest, and leftovers.
 
     What was used in the last ten minutes, is in use, or is pinned stays.
     """

@@ -13,7 +13,7 @@ _LONGEST = 34
 _STYLE = """
   text { font: 13px ui-sans-serif, system-ui, sans-serif; text-anchor: middle; fill: #1f2328 }
   .type { font-size: 11px; fill: #656d76 }
-  .port { font-size: 10px; fill: #656d76 }
+  .port { font-size: 10px; fill: #656d76; stroke: #fff; stroke-width: 3px; paint-order: stroke }
   .box { fill: #f6f8fa; stroke: #8c959f; stroke-width: 1.2 }
   .run .box { fill: #fff3d6; stroke: #bf8700 }
   .some-run .box { fill: #fff8e8; stroke: #bf8700; stroke-dasharray: 5 3 }
@@ -24,6 +24,7 @@ _STYLE = """
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     .type, .port { fill: #9198a1 }
+    .port { stroke: #0d1117 }
     .box { fill: #21262d; stroke: #6e7681 }
     .run .box { fill: #3d2e05; stroke: #d29922 }
     .some-run .box { fill: #2e2508; stroke: #d29922 }

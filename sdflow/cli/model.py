@@ -25,7 +25,7 @@ def list_models() -> None:
     from sdflow.models.builtin import BUILTINS
 
     rows = [[paint(f"builtin:{name}", "cyan"), it.about] for name, it in BUILTINS.items()]
-    click.echo(table(["source", "what it is"], rows, elastic=1, width=terminal_width()))
+    click.echo(table(["source", "what it is"], rows, elastic=1, width=terminal_width(), wrap=True))
 
 
 @command.command()

@@ -27,7 +27,7 @@ def command(name: str | None, output: Path | None, force: bool) -> None:  # noqa
 
     if name is None:
         rows = [[paint(it.name, "cyan"), it.description] for it in shipped()]
-        click.echo(table(["recipe", "what it makes"], rows, elastic=1, width=terminal_width()))
+        click.echo(table(["recipe", "what it makes"], rows, elastic=1, width=terminal_width(), wrap=True))
         click.echo("\nsdflow new RECIPE copies one to this folder.", err=True)
         return
     chosen = find_shipped(name)

@@ -19,6 +19,10 @@ _PLACEMENTS = ("karras", "exponential", "beta", "trailing")
 """Endings that say where a sampler's noise levels lie."""
 
 
+_WITH_OTHER_NAMES = 100
+"""Columns from which the table of samplers has room for their other names."""
+
+
 @click.command()
 @click.argument("node_type", required=False, metavar="[TYPE]", shell_complete=complete_types)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
@@ -40,10 +44,11 @@ def command(node_type: str | None, as_json: bool) -> None:  # noqa: FBT001 - cli
 def overview(types: list[TypeFacts]) -> str:
     """All types, with what goes in and comes out."""
     named = max(len(it.name) for it in types)
-    lines = [
-        f"{paint(it.name.ljust(named), 'cyan')}  {it.wiring}\n{' ' * named}  {paint(_first_sentence(it.doc), 'dim')}"
-        for it in types
-    ]
+    width = terminal_width() - named - 2
+    lines = []
+    for it in types:
+        lines.append(f"{paint(it.name.ljust(named), 'cyan')}  {it.wiring}")
+        lines += [f"{' ' * named}  {paint(line, 'dim')}" for line in _wrapped(_first_sentence(it.doc), width)]
     return "\n".join([*lines, "", "sdflow nodes TYPE says everything about one of them."])
 
 
@@ -67,7 +72,10 @@ def description(facts: TypeFacts) -> str:
         parts += ["", paint("Fields", "bold")]
         for it in facts.fields:
             default = "required" if it.required else default_text(it)
-            parts.append(f"  {paint(it.name, 'cyan')}  {it.values}{f'; {default}' if default else ''}")
+            takes = f"{it.values}{f'; {default}' if default else ''}"
+            first, *more = _wrapped(takes, width - len(it.name) - 4)
+            parts.append(f"  {paint(it.name, 'cyan')}  {first}")
+            parts += [f"  {' ' * len(it.name)}  {line}" for line in more]
             parts += [f"      {line}" for line in _wrapped(it.description, width - 6)]
     if facts.name == "denoise":
         parts += ["", paint("Samplers", "bold"), *_samplers(width)]
@@ -106,7 +114,7 @@ def _first_sentence(text: str) -> str:
 
 
 def _indented(rows: list[list[str]], width: int) -> str:
-    return table(["", "", ""], rows, elastic=2, width=width, indent="  ")
+    return table(["", "", ""], rows, elastic=2, width=width, indent="  ", wrap=True)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -126,9 +134,16 @@ def _samplers(width: int) -> list[str]:
         ]
         for it, endings in sampler_families()
     ]
-    return [
-        table(["name", "title", "also with", "also understood"], rows, elastic=3, width=width, indent="  ")
-    ]
+    head = ["name", "title", "also with", "also understood"]
+    if width < _WITH_OTHER_NAMES:
+        fewer = table(head[:3], [row[:3] for row in rows], indent="  ")
+        return [fewer, *_wrapped_other_names(width)]
+    return [table(head, rows, elastic=3, width=width, indent="  ")]
+
+
+def _wrapped_other_names(width: int) -> list[str]:
+    text = "Also understood: the names of diffusers, A1111, ComfyUI and k-diffusion (a wider terminal shows them)."
+    return ["", *(f"  {line}" for line in _wrapped(text, width - 2))]
 
 
 def sampler_families() -> "list[tuple[Sampler, list[str]]]":

@@ -62,5 +62,5 @@ def find_shipped(name: str) -> Shipped:
     if name not in known:
         near = nearest(name, known)
         hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}"
-        raise problem("SDF722", f"sdflow brings no recipe {name} along", hint=hint)
+        raise problem("SDF722", f"sdflow comes with no recipe {name}", hint=hint)
     return Shipped(name, path, read_recipe(path))

@@ -58,11 +58,12 @@ def table(
     elastic: int | None = None,
     width: int = 0,
     indent: str = "",
+    wrap: bool = False,
 ) -> str:
     """Rows in columns, two spaces apart, under a dim head (none where all its cells are empty).
 
     Columns in `right` are set flush right. When the table is wider than `width` (0: any width), the cells of
-    the column `elastic` are shortened to make it fit.
+    the column `elastic` are shortened to make it fit; with `wrap` they go on in lines below instead.
     """
     lines = [list(row) for row in (head, *rows)]
     widths = [max(width_of(line[column]) for line in lines) for column in range(len(head))]
@@ -71,6 +72,8 @@ def table(
         widths[elastic] = max(
             width_of(head[elastic]), min(8, widths[elastic]), widths[elastic] + min(0, spare)
         )
+        if wrap:
+            lines = [part for line in lines for part in _wrapped(line, elastic, widths[elastic])]
         for line in lines:
             line[elastic] = _fitted(line[elastic], widths[elastic])
     shown = [
@@ -86,6 +89,15 @@ def terminal_width() -> int:
     import shutil
 
     return max(60, min(shutil.get_terminal_size((100, 24)).columns, 140))
+
+
+def _wrapped(line: list[str], column: int, width: int) -> list[list[str]]:
+    """The line with what does not fit into a column of it, which has no colours, in lines below."""
+    import textwrap
+
+    parts = textwrap.wrap(line[column], max(1, width)) or [""]
+    first = [*line[:column], parts[0], *line[column + 1 :]]
+    return [first, *([""] * column + [part] + [""] * (len(line) - column - 1) for part in parts[1:])]
 
 
 def _fitted(cell: str, width: int) -> str:

@@ -172,7 +172,7 @@ CODES: dict[str, Code] = {
     ),
     "SDF706": Code("name in the way", "A folder stands where a file should go, or the other way round."),
     # 72x: the command line
-    "SDF722": Code("no such recipe", "sdflow brings no recipe of this name along."),
+    "SDF722": Code("no such recipe", "sdflow comes with no recipe of this name."),
     "SDF723": Code("file is there already", "Nothing is overwritten without `--force`."),
     "SDF724": Code("nothing to show", "The node has no results that are kept; run it first."),
     "SDF725": Code("bad size or time", "Sizes are written as 5GB or 500MB, times as 30d or 12h."),

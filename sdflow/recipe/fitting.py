@@ -15,7 +15,7 @@ _WANTED = {
     "string": "a text",
     "bool": "`true` or `false`",
     "list": "a list",
-    "seed": "an integer from 0 to 2^64 - 1, a list of them, or `random`",
+    "seed": "an integer from 0 to 2^63 - 1, a list of them, or `random`",
 }
 
 
@@ -147,7 +147,7 @@ def _list(param: Param, value: Json) -> Json:
 
 def _seed(value: Json) -> Json:
     seeds = value if isinstance(value, list) else [value]
-    good = all(type(seed) is int and 0 <= seed < 2**64 for seed in seeds)
+    good = all(type(seed) is int and 0 <= seed < 2**63 for seed in seeds)
     if value == "random" or (seeds and good):
         return value
     raise MisfitError(f"must be {_WANTED['seed']}, not {_described(value)}")

@@ -17,7 +17,7 @@ class Param(BaseModel):
     """What a caller may change, its type and its limits.
 
     `steps: 25` is short for `steps: {type: int, default: 25}`. A param without `default` needs a value from
-    the caller or the matrix; with `default: null` it may also be null. `seed` takes an integer from 0 to 2^64 - 1, a
+    the caller or the matrix; with `default: null` it may also be null. `seed` takes an integer from 0 to 2^63 - 1, a
     list of them, or the word `random`. `min` and `max` are inclusive and hold for every item of a list.
     """
 

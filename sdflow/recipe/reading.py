@@ -106,6 +106,8 @@ def _sound(recipe: RecipeFile) -> RecipeFile:
 def _near(path: Path) -> str | None:
     try:
         names = [entry.name for entry in path.parent.iterdir()]
+    except FileNotFoundError:
+        return f"there is no folder {path.parent}"
     except OSError:
         return None
     close = nearest(path.name, names)

@@ -65,6 +65,12 @@ def test_a_wrong_option_is_2(sdflow: Sdflow) -> None:
     assert "--quiet" in answer.err
 
 
+def test_a_recipe_in_a_folder_that_is_not_there(sdflow: Sdflow) -> None:
+    answer = sdflow("run", "recipe/sum.yaml")
+    assert answer.code == 2
+    assert answer.err == "SDF100 recipe/sum.yaml: no such file\n  hint: there is no folder recipe\n"
+
+
 def test_a_missing_recipe_is_2_with_the_nearest_file(sdflow: Sdflow) -> None:
     answer = sdflow("validate", "sun.yaml")
     assert (answer.code, answer.err) == (2, "SDF100 sun.yaml: no such file\n  hint: did you mean sum.yaml?\n")

@@ -99,7 +99,7 @@ def test_what_is_there_and_equal_is_no_obstacle(sdflow: Sdflow) -> None:
 def test_an_unknown_name(sdflow: Sdflow) -> None:
     answer = sdflow("new", "txt2imgs")
     assert answer.code == 2
-    assert answer.err == "SDF722 sdflow brings no recipe txt2imgs along\n  hint: did you mean txt2img?\n"
+    assert answer.err == "SDF722 sdflow comes with no recipe txt2imgs\n  hint: did you mean txt2img?\n"
 
 
 def test_a_folder_that_cannot_be_written(sdflow: Sdflow, tmp_path: Path) -> None:

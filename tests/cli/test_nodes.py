@@ -9,6 +9,7 @@ from sdflow.cli.node_examples import NAMES, example
 from sdflow.cli.node_facts import facts_of, values_text
 from sdflow.cli.nodes import sampler_families
 from sdflow.cli.nodes_page import nodes_page
+from sdflow.cli.tables import width_of
 from sdflow.graph.build import build
 from sdflow.graph.node import Node
 from sdflow.nodes.builtin import BUILT_IN, default_registry
@@ -42,6 +43,20 @@ def test_every_example_is_right(node_type: type[Node]) -> None:
     others = [line for line in CONTEXT.splitlines() if not line.startswith(f"  {name}:")]
     recipe = "\n".join([*others, *(f"  {line}" for line in shown.splitlines()), "outputs: {x.png: $image}"])
     build(compose(parse_recipe(recipe.encode(), "example.yaml")), default_registry())
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+@pytest.mark.parametrize(
+    "asked", [("nodes",), ("nodes", "denoise"), ("nodes", "init-latent-from-image"), ("new",)]
+)
+def test_what_is_told_fits_into_the_terminal(
+    sdflow: Sdflow, monkeypatch: pytest.MonkeyPatch, columns: int, asked: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    answer = sdflow(*asked)
+    assert [line for line in answer.out.splitlines() if width_of(line) > columns] == []
+    told = answer.out.partition("\nSamplers\n")[0].replace("Image …", "").replace("10, …", "")
+    assert "…" not in told, "something was cut off"
 
 
 def test_every_type_has_an_example_with_a_name_of_its_own() -> None:

@@ -27,6 +27,17 @@ def test_the_elastic_column_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.splitlines()[2].endswith("…\x1b[0m")
 
 
+def test_or_goes_on_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert table(["node", "time", "why"], ROWS, right=(1,), elastic=2, width=30, wrap=True) == (
+        "node    time  why\n"
+        "sample  12 s  steps 20 → 30\n"
+        "画像     1 s  a very long\n"
+        "              reason that goes\n"
+        "              on and on"
+    )  # fmt: skip
+
+
 def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert paint("x", "red") == "x"
