@@ -9,8 +9,11 @@ the text is timed apart, and so is the order of nodes that all have to run.
 
 import argparse
 import gc
+import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,23 +64,55 @@ def parts_of(session: Session, composition: Composition, times: int) -> dict[str
     return {name: rounded(median_of(step, times)) for name, step in steps.items()}
 
 
-def measured(shape: str, nodes: int, folder: Path, times: int) -> dict[str, Json]:
-    """Seconds for one shape and size."""
-    session = Session(Settings(device="cpu", cache=folder / "cache"), TRIVIAL)
-    fields = SHAPES[shape](nodes)
-    composition = composed(fields)
-    keep_all(session, composition)
-    expect(session.prepare(composition).plan, 0)
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One shape and size, with everything kept."""
+
+    fields: Fields
+    composition: Composition
+    session: Session
+    folder: Path
+
+    @classmethod
+    def of(cls, shape: str, nodes: int, folder: Path) -> "Case":
+        """Make a graph and keep a result for each of its nodes."""
+        folder.mkdir()
+        case = cls(
+            fields := SHAPES[shape](nodes),
+            composed(fields),
+            Session(Settings(device="cpu", cache=folder / "cache"), TRIVIAL),
+            folder,
+        )
+        keep_all(case.session, case.composition)
+        expect(case.plan(), 0)
+        expect(case.plan(REFRESH), nodes)
+        return case
+
+    def plan(self, wishes: Wishes | None = None) -> Plan:
+        """Plan once."""
+        return self.session.prepare(self.composition, wishes).plan
+
+
+REFRESH = Wishes(refresh=True)
+
+
+def measured(shape: str, sizes: Sequence[int], folder: Path, times: int) -> dict[str, dict[str, Json]]:
+    """Seconds for one shape; the sizes take turns, and the small ones more than one at a time."""
+    cases = {str(nodes): Case.of(shape, nodes, folder / f"{shape}-{nodes}") for nodes in sizes}
     gc.collect()
-    planned = median_of(lambda: session.prepare(composition), times)
-    again = Wishes(refresh=True)
-    expect(session.prepare(composition, again).plan, nodes)
-    running = median_of(lambda: session.prepare(composition, again), max(1, times // 2))
+    turns = {name: sizes[-1] // int(name) for name in cases}
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(times):
+        for name, case in cases.items():
+            seconds[name] += [seconds_of(case.plan) for _ in range(min(20, turns[name]))]
     return {
-        "plan": rounded(planned),
-        "parts": parts_of(session, composition, times),
-        "plan, all to be run": rounded(running),
-        "text": rounded(text_seconds(fields, folder)),
+        name: {
+            "plan": rounded(statistics.median(seconds[name])),
+            "parts": parts_of(case.session, case.composition, times),
+            "plan, all to be run": rounded(median_of(partial(case.plan, REFRESH), max(1, times // 2))),
+            "text": rounded(text_seconds(case.fields, case.folder)),
+        }
+        for name, case in cases.items()
     }
 
 
@@ -129,11 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results: dict[str, dict[str, dict[str, Json]]] = {}
     with tempfile.TemporaryDirectory(prefix="sdflow-benchmark-") as name:
         for shape in SHAPES:
-            results[shape] = {}
-            for nodes in sizes:
-                folder = Path(name) / f"{shape}-{nodes}"
-                folder.mkdir()
-                results[shape][str(nodes)] = measured(shape, nodes, folder, 1 if quick else 5)
+            results[shape] = measured(shape, sizes, Path(name), 1 if quick else 9)
     data: dict[str, Json] = {"seconds": {shape: dict(rows) for shape, rows in results.items()}}
     report("planning", figures_of(results, sizes), data, quick=quick)
 

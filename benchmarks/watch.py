@@ -125,8 +125,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Figure("--watch: from saving a changed prompt to the picture", share, 1.0, note=allowed),
         Figure("--watch: beside the loop", picture - loop, None, "s"),
     ]
-    rows = [{"picture": round(it.picture, 4), "loop": round(it.loop, 4)} for it in found]
-    report("watch", figures, {"seconds": list(rows)}, quick=quick)
+    report(
+        "watch",
+        figures,
+        {"seconds": [{"picture": round(it.picture, 4), "loop": round(it.loop, 4)} for it in found]},
+        quick=quick,
+    )
 
 
 if __name__ == "__main__":

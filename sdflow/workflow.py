@@ -13,14 +13,9 @@ from sdflow.collector import collector_paused
 from sdflow.composition import Composition, Json
 from sdflow.device import Device
 from sdflow.engine.context import ComponentPool
-from sdflow.engine.environment import environment
 from sdflow.engine.events import Downloading, Listener, ModelMoved, RunFinished, RunStarted, Warned
-from sdflow.engine.execution import Execution, Outcome, Surroundings
-from sdflow.engine.interrupt import stop_on_interrupt
-from sdflow.engine.outputs import OutputWriter
 from sdflow.engine.rates import Rates
 from sdflow.engine.results import Results
-from sdflow.engine.written import WrittenFiles
 from sdflow.graph.build import Graph, GraphOutput, build
 from sdflow.graph.infer import Inferred, infer
 from sdflow.graph.keys import Keyed
@@ -45,6 +40,9 @@ from sdflow.store import (
 from sdflow.values import Component, Model
 
 if TYPE_CHECKING:
+    # Imported where a plan is carried out: commands that only plan start without them.
+    from sdflow.engine.execution import Outcome
+    from sdflow.engine.outputs import OutputWriter
     from sdflow.models.pool import PoolEvent
     from sdflow.models.request import ModelRequest
 
@@ -99,7 +97,7 @@ class RunResult:
     """A finished run: what became of the nodes, and the files by their path in the recipe."""
 
     prepared: Prepared
-    outcome: Outcome
+    outcome: "Outcome"
     files: Mapping[str, Path]
     seconds: float
 
@@ -261,7 +259,11 @@ class Session:
 
     def _carry_out(
         self, prepared: Prepared, out: Path | None, *, keep_going: bool, metadata: bool
-    ) -> tuple[Outcome, Mapping[str, Path]]:
+    ) -> "tuple[Outcome, Mapping[str, Path]]":
+        from sdflow.engine.environment import environment
+        from sdflow.engine.execution import Execution, Outcome, Surroundings
+        from sdflow.engine.interrupt import stop_on_interrupt
+
         made, graph = prepared.plan, prepared.graph
         cached = sum(node.status == "cached" for node in made.nodes.values())
         self.listener(RunStarted(prepared.composition.file, len(made.order), cached, self.device.name))
@@ -297,7 +299,10 @@ class Session:
         writer.written.write()
         return outcome, writer.paths
 
-    def _writer(self, prepared: Prepared, out: Path, *, metadata: bool) -> OutputWriter:
+    def _writer(self, prepared: Prepared, out: Path, *, metadata: bool) -> "OutputWriter":
+        from sdflow.engine.outputs import OutputWriter
+        from sdflow.engine.written import WrittenFiles
+
         digests = {name: file.digest for name, file in prepared.facts.files.items()}
 
         def texts(output: GraphOutput, index: int, made_in: Mapping[str, Json]) -> Mapping[str, str]:
@@ -318,7 +323,7 @@ class Session:
     def _moved(self, event: "PoolEvent") -> None:
         self.listener(ModelMoved(event.role, event.kind, event.size, event.seconds))
 
-    def _remember(self, prepared: Prepared, outcome: Outcome) -> None:
+    def _remember(self, prepared: Prepared, outcome: "Outcome") -> None:
         """What ran is what the next plan's reasons compare with."""
         made = prepared.plan
         bad = {*outcome.failed, *outcome.skipped}

@@ -3,10 +3,13 @@
 0 done, 1 a node failed, 2 the user's mistake, 70 a bug in sdflow, 130 interrupted.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -37,6 +40,15 @@ _COMMANDS = {
 }
 
 
+@cache
+def _imported(name: str) -> ModuleType:
+    """A module; what is imported with it stays, so that the collector of cycles need not look through it."""
+    with collector_paused():
+        module = import_module(name)
+    gc.freeze()
+    return module
+
+
 class LazyGroup(click.Group):
     """Commands are imported when they are called, so that `--help` costs nothing."""
 
@@ -48,8 +60,7 @@ class LazyGroup(click.Group):
         """The command of a name."""
         if cmd_name not in _COMMANDS:
             return None
-        with collector_paused():
-            command = import_module(f"sdflow.cli.{cmd_name}").command
+        command = _imported(f"sdflow.cli.{cmd_name}").command
         if not isinstance(command, click.Command):
             raise TypeError(cmd_name)
         return command
