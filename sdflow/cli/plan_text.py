@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from sdflow.cli.plan_facts import Source, download_of, drawn, loads, sources
 from sdflow.cli.rows import Row, places_of, rows_of
-from sdflow.cli.tables import paint, table, terminal_width
+from sdflow.cli.tables import paint, table, terminal_width, width_of
 from sdflow.cli.units import interval, size
 from sdflow.composition import Json
 from sdflow.graph.outputs import has_index
@@ -14,6 +14,11 @@ from sdflow.values import ImageSpec
 from sdflow.workflow import Prepared
 
 _MOST_FILES = 6
+_LEAST_REASON = 18
+"""Columns that a reason should have; where it would get fewer, the types and then the shapes are left out."""
+
+
+_TYPE, _OUT, _TIME, _REASON = 2, 3, 4, 5
 
 
 def plan_text(prepared: Prepared, *, verbose: bool, width: int | None = None) -> str:
@@ -33,7 +38,22 @@ def _nodes(rows: Sequence[Row], width: int, *, verbose: bool) -> str:
     if verbose:
         head.append("key")
         lines = [[*line, paint(row.key[:12], "dim")] for line, row in zip(lines, rows, strict=True)]
-    return table(head, lines, right=(0, 4), elastic=5, width=width)
+    for column in (_TYPE, _OUT):
+        widths = [max(width_of(line[at]) for line in [head, *lines]) for at in range(len(head))]
+        taken = sum(it + 2 for at, it in enumerate(widths) if it and at != _REASON)
+        if width - taken >= min(widths[_REASON], _LEAST_REASON):
+            break
+        for line in [head, *lines]:
+            line[column] = ""
+    kept = [at for at in range(len(head)) if at == 0 or any(line[at] for line in [head, *lines])]
+    shown = [[line[at] for at in kept] for line in lines]
+    return table(
+        [head[at] for at in kept],
+        shown,
+        right=(0, kept.index(_TIME)),
+        elastic=kept.index(_REASON),
+        width=width,
+    )
 
 
 def _line(row: Row, *, grouped: bool) -> list[str]:

@@ -6,6 +6,7 @@ chooses: with room for a checkpoint the first loads as little and keeps fewer va
 """
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -41,17 +42,20 @@ def order(tasks: Sequence[Task], together: Callable[[Task], str]) -> tuple[int, 
     for task in tasks:
         for other in task.after:
             followers[other].append(task)
-    ready: dict[str, list[int]] = {}
+    group_of = {task.id: together(task) for task in tasks}
+    needs = {task.id: task.after for task in tasks}
+    beginnings: set[int] = set()  # without a model, and no model has run before them: noise, input pictures
+    ready: dict[str, deque[int]] = {}
     groups: list[tuple[int, str]] = []
 
-    def enable(task: Task) -> None:
-        group = together(task)
-        stack = ready.setdefault(group, [])
+    def enable(task: Task, *, begins: bool = False) -> None:
+        group = group_of[task.id]
+        stack = ready.setdefault(group, deque())
         if not stack and group:
             heapq.heappush(groups, (task.id, group))
-        stack.append(task.id)
+        # What begins waits behind what has begun, and in order: the cells of a matrix come one after the other.
+        (stack.appendleft if begins else stack.append)(task.id)
 
-    group_of = {task.id: together(task) for task in tasks}
     for task in sorted(tasks, key=lambda task: task.id, reverse=True):
         if not task.after:
             enable(task)
@@ -66,10 +70,12 @@ def order(tasks: Sequence[Task], together: Callable[[Task], str]) -> tuple[int, 
             number = ready[current].pop()
             current = group_of[number]
         done.append(number)
+        if not group_of[number] and needs[number] <= beginnings:
+            beginnings.add(number)
         for task in sorted(followers[number], key=lambda task: task.id, reverse=True):
             waiting[task.id] -= 1
             if waiting[task.id] == 0:
-                enable(task)
+                enable(task, begins=number in beginnings and bool(group_of[task.id]))
     return tuple(done)
 
 

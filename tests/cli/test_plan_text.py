@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from sdflow.cli.plan_facts import drawn, loads, sources
 from sdflow.cli.plan_text import plan_json, plan_text
 from sdflow.workflow import Prepared, Session, Settings
@@ -94,6 +96,21 @@ write     1.png
     every = plan_text(large(session), verbose=True, width=90)
     assert "top [plus=60]" in every
     assert len(every.splitlines()) == 2 + 1 + 62 + 1 + 7
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [(30, "node type out time why"), (37, "node out time why"), (43, "node time why")]
+)
+def test_a_narrow_terminal_keeps_the_reasons(
+    sdflow: Sdflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: int, head: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    (tmp_path / "sum.yaml").write_text(SUM.replace("top", "t" * name))
+    said = body(sdflow("plan", "sum.yaml").out).splitlines()
+    assert said[0].split() == head.split()
+    assert said[4].startswith(f"4  {'t' * name} ")
+    assert said[4].endswith("?  new")
+    assert len(said[4]) <= 60
 
 
 def test_the_plan_as_json(sdflow: Sdflow) -> None:

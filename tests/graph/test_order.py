@@ -77,6 +77,34 @@ def test_depth_first_values_die_young() -> None:
     assert order(tasks, lambda task: task.checkpoint) == (0, 1, 2, 3, 4, 5)
 
 
+def test_cells_come_in_order() -> None:
+    # noise ─▶ sample ─▶ image ─▶ note, for each cell; the text encoder's result is kept
+    tasks = []
+    for cell in range(4):
+        noise = 4 * cell
+        tasks += [
+            Task(noise),
+            Task(noise + 1, frozenset({noise}), "model", {"unet": GIB}),
+            Task(noise + 2, frozenset({noise + 1}), "model", {"vae": GIB}),
+            Task(noise + 3, frozenset({noise + 2})),
+        ]
+    sequence, _ = best_order(tasks, None)
+    assert [number // 4 for number in sequence if number % 4] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+def test_what_follows_a_light_task_in_the_middle_goes_on_at_once() -> None:
+    # sample ─▶ resized (no model) ─▶ sample again, for each cell
+    tasks = []
+    for cell in range(3):
+        first = 3 * cell
+        tasks += [
+            Task(first, frozenset(), "model", {"unet": GIB}),
+            Task(first + 1, frozenset({first})),
+            Task(first + 2, frozenset({first + 1}), "model", {"unet": GIB}),
+        ]
+    assert best_order(tasks, None)[0] == tuple(range(9))
+
+
 def test_the_simulator_drops_what_is_needed_last() -> None:
     tasks = {n: Task(n, frozenset(), "", {part: GIB}) for n, part in enumerate("abcab")}
     simulation = simulate(tasks, range(5), 2 * GIB)
