@@ -75,8 +75,8 @@ def _with_items(param: Param) -> Param:
     ):
         return param
     kinds = {inferred_type(item) for item in param.default}
-    if kinds == {"int", "float"}:
-        kinds = {"float"}
+    if kinds == {"int", "float"} and all(float(item) == item for item in param.default):
+        kinds = {"float"}  # no integer among them is too large to stay what it is
     kind = kinds.pop() if len(kinds) == 1 else None
     return param.model_copy(update={"items": kind}) if kind in ("int", "float", "string", "bool") else param
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from sdflow.composition import Composition, Ref
 from sdflow.problems import UserError
@@ -351,6 +351,14 @@ def test_the_recipe_of_one_cell_makes_that_cell() -> None:
 
 @settings(deadline=None)
 @given(recipes())
+@example(
+    {
+        "params": {"A": [2**53 + 1, 0.0]},
+        "nodes": {"A": {"type": "any"}},
+        "outputs": {"a.png": "A"},
+        "matrix": {},
+    }
+)
 def test_resolving_any_recipe_keeps_it(parts: dict[str, Any]) -> None:
     written: dict[str, Any] = {
         "sdflow": 1,
