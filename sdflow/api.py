@@ -67,12 +67,12 @@ class Loaded:
             sdflow.problems.UserError: the recipe or a parameter is wrong.
             sdflow.problems.NodeFailedError: a node could not be run.
         """
-        failures: list[str] = []
+        failures: dict[str, str] = {}
 
         def listen(event: Event) -> None:
             if event.name == "node-failed":
                 fields = event.to_json()
-                failures.append(f"{fields['where']}: {fields['node']}: {fields['message']}")
+                failures[str(fields["node"])] = f"{fields['where']}: {fields['node']}: {fields['message']}"
             if listener is not None:
                 listener(event)
 
@@ -82,8 +82,8 @@ class Loaded:
             out=None if out is None else Path(out),
             listener=listen,
         )
-        if failures:
-            raise NodeFailedError("\n".join(failures))
+        if result.failed:
+            raise NodeFailedError("\n".join(failures.values()))
         if result.outcome.interrupted:
             raise KeyboardInterrupt
         return Run(result, self.session.results)

@@ -1,6 +1,5 @@
 """The spine of sdflow: a composition becomes a graph, facts, a plan, a run. The CLI and the API both stand on it."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,17 +9,18 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING, cast
 
 from sdflow.collector import collector_paused
-from sdflow.composition import Composition, Json
+from sdflow.composition import Composition
 from sdflow.device import Device
-from sdflow.engine.context import ComponentPool
-from sdflow.engine.events import Downloading, Listener, ModelMoved, RunFinished, RunStarted, Warned
+from sdflow.engine.context import ComponentPool, InputChangedError, InterruptedRunError
+from sdflow.engine.events import Downloading, Listener, ModelMoved
 from sdflow.engine.rates import Rates
 from sdflow.engine.results import Results
-from sdflow.graph.build import Graph, GraphOutput, build
+from sdflow.engine.sparing import SparingKeys
+from sdflow.graph.build import Graph, build
 from sdflow.graph.infer import Inferred, infer
-from sdflow.graph.keys import Keyed
+from sdflow.graph.node import Node
 from sdflow.graph.outputs import check_outputs
-from sdflow.graph.plan import Choices, Kept, Plan, PlannedNode, plan
+from sdflow.graph.plan import Choices, Kept, Plan, plan
 from sdflow.graph.registry import Registry
 from sdflow.nodes.builtin import default_registry
 from sdflow.problems import Problem, UserError, nearest
@@ -29,7 +29,6 @@ from sdflow.resolve.facts import ResolvedFacts, Resolver, resolve
 from sdflow.store import (
     DigestMemo,
     Layout,
-    LostValueError,
     MemoryTier,
     Record,
     RunIndex,
@@ -42,7 +41,6 @@ from sdflow.values import Component, Model
 if TYPE_CHECKING:
     # Imported where a plan is carried out: commands that only plan start without them.
     from sdflow.engine.execution import Outcome
-    from sdflow.engine.outputs import OutputWriter
     from sdflow.models.pool import PoolEvent
     from sdflow.models.request import ModelRequest
 
@@ -51,7 +49,6 @@ _SHARE_OF_DEVICE = 0.7
 """Of the device's memory, for weights; the rest is for activations."""
 _SHARE_OF_HOST = 0.5
 """Of the host's memory, for weights that wait there for their next use on a GPU."""
-_MOST_LOSSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +141,11 @@ class Session:
         return Rates.read(self.store.root / "rates.json")
 
     @cached_property
+    def sparing(self) -> SparingKeys:
+        """Keys of nodes that ran out of memory."""
+        return SparingKeys.read(self.store.root / "sparing.json")
+
+    @cached_property
     def pool(self) -> ComponentPool:
         """Loaded components; made when the first is needed, with torch. What is not here is downloaded."""
         from sdflow.models.download import ensure_local
@@ -156,6 +158,8 @@ class Session:
         def ensure(component: Component) -> Component:
             def progress(done: int, total: int) -> None:
                 self.listener(Downloading(component.role, done, total))
+                if self.stop.is_set():
+                    raise InterruptedRunError
 
             return ensure_local(component, progress, hub=hub)
 
@@ -165,6 +169,7 @@ class Session:
             host_budget_bytes=int(host_memory() * _SHARE_OF_HOST),
             on_event=self._moved,
             ensure=ensure,
+            check=self._unchanged,
         )
 
     def describe_model(self, request: object, base: Path) -> Model:
@@ -192,16 +197,22 @@ class Session:
         """
         return build(composition, self.registry)
 
-    @collector_paused()
     def prepare(self, composition: Composition, wishes: Wishes | None = None) -> Prepared:
         """Plan: find out all that is needed and decide what runs.
 
         Raises:
             UserError: everything that is wrong with the recipe, its files and its models.
         """
-        wishes = wishes or Wishes()
         graph = self.graph(composition)
-        choices = _choices(graph, wishes)
+        return self.prepare_graph(composition, graph, choices_of(graph, wishes or Wishes()))
+
+    @collector_paused()
+    def prepare_graph(self, composition: Composition, graph: Graph, choices: Choices) -> Prepared:
+        """Plan a graph that was built already.
+
+        Raises:
+            UserError: everything that is wrong with its files and its models.
+        """
         if not (choices.targets or graph.outputs):
             hint = 'add outputs, such as  "{name}.png": $image,  or name nodes with --to'
             raise UserError(
@@ -211,7 +222,22 @@ class Session:
         inferred: Inferred = infer(graph, facts)
         check_outputs(graph, inferred)
         memory = _Memory(self, composition.identity)
-        return Prepared(composition, facts, plan(graph, facts, inferred, memory, choices))
+        made = plan(graph, facts, inferred, memory, choices)
+        while sparing := self._sparing(made):
+            # These did not fit into memory when they were run as they are written.
+            graph = graph.with_nodes(sparing)
+            made = plan(graph, facts, inferred, memory, choices)
+        return Prepared(composition, facts, made)
+
+    def _sparing(self, made: Plan) -> dict[int, Node]:
+        """The sparing form of every node whose key is known to have run out of memory."""
+        known = {
+            number: made.graph.nodes[number].node
+            for number, keyed in made.keys.items()
+            if keyed.key in self.sparing
+        }
+        forms = {number: node.frugal() for number, node in known.items()}
+        return {number: node for number, node in forms.items() if node is not None}
 
     def run(
         self,
@@ -223,122 +249,48 @@ class Session:
         metadata: bool = True,
         listener: Listener | None = None,
     ) -> RunResult:
-        """Plan and carry it out; a stored value that turns out to be damaged is computed again.
-
-        `out` is the folder for output files; without one, none are written.
+        """Plan and carry it out; `out` is the folder for output files, and without one, none are written.
 
         Raises:
             UserError: the recipe is wrong, or results or files cannot be written.
         """
+        from sdflow.running import run_composition
+
         self.listener = listener or _nobody
-        self.stop.clear()
-        began = time.monotonic()
-        for _ in range(_MOST_LOSSES):
-            prepared = self.prepare(composition, wishes)
-            outcome, files = self._carry_out(prepared, out, keep_going=keep_going, metadata=metadata)
-            if outcome.lost is None:
-                break
-            if outcome.lost.damaged:
-                self.listener(Warned(outcome.lost.problem.message))
-            wishes = Wishes(to=wishes.to) if wishes else None
-        else:
-            raise UserError(
-                Problem("SDF505", "stored values go missing again and again", hint="try --no-cache")
-            )
-        seconds = time.monotonic() - began
-        self.listener(
-            RunFinished(
-                len(outcome.ran),
-                len(outcome.failed),
-                len(outcome.skipped),
-                round(seconds, 3),
-                outcome.interrupted,
-            )
-        )
-        return RunResult(prepared, outcome, files, seconds)
-
-    def _carry_out(
-        self, prepared: Prepared, out: Path | None, *, keep_going: bool, metadata: bool
-    ) -> "tuple[Outcome, Mapping[str, Path]]":
-        from sdflow.engine.environment import environment
-        from sdflow.engine.execution import Execution, Outcome, Surroundings
-        from sdflow.engine.interrupt import stop_on_interrupt
-
-        made, graph = prepared.plan, prepared.graph
-        cached = sum(node.status == "cached" for node in made.nodes.values())
-        self.listener(RunStarted(prepared.composition.file, len(made.order), cached, self.device.name))
-        if made.order:
-            self.store.prepare()
-        writer = self._writer(prepared, out or Path(), metadata=metadata)
-        execution: Execution
-        outputs = {output.wire.node for output in graph.outputs} & made.nodes.keys() if out else set()
-
-        def ready(number: int, keys: Mapping[int, Keyed]) -> None:
-            if number in outputs:
-                execution.write_beside(lambda: writer.of_node(number, keys))
-
-        around = Surroundings(
-            prepared.facts,
-            self.results,
-            lambda: self.pool,
-            environment(self.device),
-            self.listener,
-            self.stop,
-            self._measured,
-            ready,
-        )
-        execution = Execution(made, around, keep_going=keep_going)
         try:
-            with stop_on_interrupt(self.stop), self.store.running(keyed.key for keyed in made.keys.values()):
-                for number in sorted(outputs - set(made.order)):
-                    ready(number, made.keys)
-                outcome = execution.run()
-        except LostValueError as lost:
-            outcome = Outcome(lost=lost)
-        self._remember(prepared, outcome)
-        writer.written.write()
-        return outcome, writer.paths
-
-    def _writer(self, prepared: Prepared, out: Path, *, metadata: bool) -> "OutputWriter":
-        from sdflow.engine.outputs import OutputWriter
-        from sdflow.engine.written import WrittenFiles
-
-        digests = {name: file.digest for name, file in prepared.facts.files.items()}
-
-        def texts(output: GraphOutput, index: int, made_in: Mapping[str, Json]) -> Mapping[str, str]:
-            from sdflow.provenance.of_output import texts_of_output
-
-            if not metadata:
-                return {}
-            return texts_of_output(
-                prepared.composition, prepared.plan, digests, output, index=index, environment=made_in
+            return run_composition(
+                self, composition, wishes or Wishes(), out=out, keep_going=keep_going, metadata=metadata
             )
-
-        written = WrittenFiles.read(self.store.root / "written.json")
-        return OutputWriter(prepared.plan, out.resolve(), self.results, written, self.listener, texts)
-
-    def _measured(self, planned: PlannedNode, seconds: float) -> None:
-        self.rates.add(planned.item.node.name, planned.scale, planned.cost.work, seconds)
+        finally:
+            self.stop.clear()
 
     def _moved(self, event: "PoolEvent") -> None:
         self.listener(ModelMoved(event.role, event.kind, event.size, event.seconds))
 
-    def _remember(self, prepared: Prepared, outcome: "Outcome") -> None:
-        """What ran is what the next plan's reasons compare with."""
-        made = prepared.plan
-        bad = {*outcome.failed, *outcome.skipped}
-        done = set(outcome.ran) | {n for n, node in made.nodes.items() if node.status == "cached"}
-        keys = {
-            place: made.keys[number].key
-            for place, number in prepared.graph.names.items()
-            if number in made.keys and number in done and number not in bad
-        }
-        if keys and (outcome.ran or keys != self.index.previous(prepared.composition.identity)):
-            self.index.remember(prepared.composition.identity, keys)
-        self.store.touch(made.keys[n].key for n, node in made.nodes.items() if node.status == "cached")
-        if outcome.ran:
-            self.rates.write()
-            self.store.trim()
+    def _unchanged(self, component: Component) -> None:
+        """Make sure that what was loaded from a folder is what the plan had found there.
+
+        Raises:
+            InputChangedError: a file is another one now.
+        """
+        folder = component.location.folder
+        if folder is None or component.location.repo is not None:
+            return  # what a hub's commit holds does not change
+        for file in component.files:
+            self.unchanged(folder / file.name, file.digest)
+
+    def unchanged(self, path: Path, digest: str) -> None:
+        """Make sure that a file still has a digest.
+
+        Raises:
+            InputChangedError: it has another one, or is gone.
+        """
+        try:
+            if self.memo.digest_of(path) == digest:
+                return
+        except OSError:
+            pass
+        raise InputChangedError(str(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +321,7 @@ def _kept(record: Record | None) -> Kept | None:
     return cast("Kept | None", record)
 
 
-def _choices(graph: Graph, wishes: Wishes) -> Choices:
+def choices_of(graph: Graph, wishes: Wishes) -> Choices:
     """From names in the recipe to numbers of nodes.
 
     Raises:

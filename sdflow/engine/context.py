@@ -19,6 +19,15 @@ class InterruptedRunError(Exception):
     """The user asked to stop; what is finished is kept."""
 
 
+class InputChangedError(Exception):
+    """A file was not any more what the plan had found, when it was read. What was made of it must not be kept."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} changed while it was in use; everything that depends on it is planned again"
+        )
+
+
 class ComponentPool(Protocol):
     """Where loaded components come from."""
 

@@ -2,19 +2,28 @@
 
 Device nodes run one after the other in the plan's order, in the calling thread. Host nodes (reading and working on
 pictures) run beside them in a few threads, and so do writing results and output files. A value is dropped when its
-last consumer is done.
+last consumer is done. What is learnt on the way that the plan did not know (a value that is gone, a file that
+changed, a node that needs less memory) ends the execution: the caller plans again and goes on from what is kept.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from queue import SimpleQueue
 from threading import Event
 from traceback import format_exception
 from typing import Any, cast
 
 from sdflow.composition import Json
-from sdflow.engine.context import ComponentPool, InterruptedRunError, Running, StoredStates
+from sdflow.engine.context import (
+    ComponentPool,
+    InputChangedError,
+    InterruptedRunError,
+    Running,
+    StoredStates,
+)
 from sdflow.engine.events import (
     Listener,
     NodeFailed,
@@ -26,11 +35,12 @@ from sdflow.engine.events import (
 )
 from sdflow.engine.memory import PeakMeter, is_out_of_memory
 from sdflow.engine.results import Results
-from sdflow.graph.build import Graph, GraphNode
+from sdflow.engine.schedule import Schedule
+from sdflow.graph.build import GraphNode
 from sdflow.graph.facts import Facts
 from sdflow.graph.infer import gather
-from sdflow.graph.keys import Keyed, make_keys, state_key
-from sdflow.graph.node import Node
+from sdflow.graph.keys import Keyed, state_key
+from sdflow.graph.node import Node, file_fields
 from sdflow.graph.plan import Plan, PlannedNode
 from sdflow.problems import NodeFailedError, UserError
 from sdflow.store import LostValueError
@@ -44,8 +54,9 @@ _MOST_WAITING = 16
 class Outcome:
     """How it ended: nodes by what became of them.
 
-    `lost` is a stored value that turned out to be gone, `unexpected` says that some node failed in a way that only a
-    mistake in a program explains.
+    `lost`, `changed` and `sparing` ask for another plan: a stored value turned out to be gone, a file to be another
+    one, nodes to need the less of memory that their sparing form takes. `unexpected` says that some node failed in a
+    way that only a mistake in a program explains.
     """
 
     ran: list[int] = field(default_factory=list)
@@ -53,12 +64,23 @@ class Outcome:
     skipped: list[int] = field(default_factory=list)
     interrupted: bool = False
     lost: LostValueError | None = None
+    changed: InputChangedError | None = None
+    sparing: set[int] = field(default_factory=set)
     unexpected: bool = False
+
+    @property
+    def again(self) -> bool:
+        """Whether to plan again and go on."""
+        return self.lost is not None or self.changed is not None or bool(self.sparing)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an execution works with, beside its plan."""
+    """What an execution works with, beside its plan.
+
+    `measured` is told how long a node took, `ready` that its results are there, and `unchanged` raises
+    `InputChangedError` unless a file is still what the plan had found.
+    """
 
     facts: Facts
     results: Results
@@ -67,39 +89,35 @@ class Surroundings:
     listener: Listener
     stop: Event
     measured: Callable[[PlannedNode, float], None]
-    ready: Callable[[int, Mapping[int, Keyed]], None]
+    ready: Callable[[int], None]
+    unchanged: Callable[[str], None]
 
 
 class Execution:
     """Carries one plan out, once."""
 
     def __init__(self, plan: Plan, around: Surroundings, *, keep_going: bool) -> None:
+        self.outcome = Outcome()
         self._plan = plan
         self._around = around
         self._keep_going = keep_going
-        self._graph: Graph = plan.graph
-        self._keys: Mapping[int, Keyed] = plan.keys
         self._values: dict[int, Mapping[str, StoredValue]] = {}
         self._uses = _uses(plan)
-        running = frozenset(plan.order)
-        self._waiting = {n: {w.node for _, w in plan.graph.nodes[n].wires()} & running for n in plan.order}
-        self._followers: dict[int, list[int]] = {}
-        for number, waiting in self._waiting.items():
-            for other in waiting:
-                self._followers.setdefault(other, []).append(number)
-        self._lost_to: dict[int, str] = {}
+        self._schedule = Schedule(plan)
         self._announced = False
         self._unwritten = False
-        self._outcome = Outcome()
         self._host = ThreadPoolExecutor(_HOST_THREADS, thread_name_prefix="sdflow-host")
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="sdflow-disk")
-        self._writes: list[Future[None]] = []
+        self._writes: deque[Future[None]] = deque()
+        self._done: SimpleQueue[tuple[int, Future[None]]] = SimpleQueue()
+        self._flying = 0
 
     def run(self) -> Outcome:
         """Run every node of the plan that can be run.
 
         Raises:
             UserError: a result could not be kept.
+            LostValueError: a value that an output file needs is gone.
         """
         try:
             self._run_all()
@@ -108,7 +126,7 @@ class Execution:
             self._disk.shutdown(wait=True)
         for write in self._writes:
             write.result()
-        return self._outcome
+        return self.outcome
 
     def write_beside(self, work: Callable[[], None]) -> None:
         """Do some writing beside the nodes, in the order in which it was asked for."""
@@ -122,168 +140,147 @@ class Execution:
 
         # Values wait in memory to be written: a disk that is slower than the nodes holds them up.
         if len(self._writes) >= _MOST_WAITING:
-            wait(self._writes[-_MOST_WAITING : -_MOST_WAITING + 1])
+            wait([self._writes[-_MOST_WAITING]])
         self._writes.append(self._disk.submit(careful))
 
     def _run_all(self) -> None:
-        left = list(self._plan.order)
-        running: dict[Future[None], int] = {}
-        while left or running:
-            if self._over():
-                self._skip_all(left)
-                wait(running)
-                self._collect(running)
-                return
-            left = self._drop_unreachable(left)
-            for number in [n for n in left if self._is_host(n) and not self._waiting[n]]:
-                left.remove(number)
-                running[self._host.submit(self._run_node, number)] = number
-            device = next((n for n in left if not self._is_host(n)), None)
-            if device is not None and not self._waiting[device]:
-                self._announce(device, left)
-                left.remove(device)
+        while True:
+            while self._schedule.host and not self._over():
+                self._fly(self._schedule.host.popleft())
+            device = None if self._over() else self._schedule.next_device()
+            if device is not None:
+                self._announce(device)
                 self._run_node(device)
                 self._settle(device)
                 if self._announced:
                     self._around.pool().advance()
-            elif running:
-                wait(running, return_when=FIRST_COMPLETED)
-            self._collect(running)
+            elif self._flying:
+                self._land()
+            else:
+                break
+            while not self._done.empty():
+                self._land()
+        if not self.outcome.again:
+            because = "another node failed" if self.outcome.failed else "stopped"
+            for number in sorted((*self._schedule.host, *self._schedule.left)):
+                self._skip(number, because)
 
-    def _announce(self, number: int, left: Sequence[int]) -> None:
+    def _fly(self, number: int) -> None:
+        """Run a host node beside the device."""
+        self._flying += 1
+        future = self._host.submit(self._run_node, number)
+        future.add_done_callback(lambda done: self._done.put((number, done)))
+
+    def _land(self) -> None:
+        """Wait for a host node."""
+        number, future = self._done.get()
+        self._flying -= 1
+        future.result()
+        self._settle(number)
+
+    def _announce(self, number: int) -> None:
         """Tell the pool which components are needed from here on, so that it keeps the right ones."""
         if self._plan.nodes[number].components and not self._announced:
             self._announced = True
-            coming = [self._plan.nodes[n].components for n in left if not self._is_host(n)]
+            coming = [self._plan.nodes[n].components for n in (number, *self._schedule.devices_left)]
             self._around.pool().plan([frozenset(part.digest for part in parts) for parts in coming])
 
     def _over(self) -> bool:
-        outcome = self._outcome
+        outcome = self.outcome
+        if self._around.stop.is_set() and (self._schedule.left or self._schedule.host or self._flying):
+            outcome.interrupted = True
         stopped = bool(outcome.failed) and not self._keep_going
         # When results cannot be written any more, computing further ones would be for nothing.
-        return outcome.interrupted or outcome.lost is not None or stopped or self._unwritten
-
-    def _is_host(self, number: int) -> bool:
-        return self._graph.nodes[number].node.lane == "host"
-
-    def _collect(self, running: dict[Future[None], int]) -> None:
-        for future in [future for future in running if future.done()]:
-            number = running.pop(future)
-            future.result()
-            self._settle(number)
+        return outcome.interrupted or outcome.again or stopped or self._unwritten
 
     def _settle(self, number: int) -> None:
-        """After a node: let its followers go, and drop what nobody needs any more."""
+        """After a node: let its followers go or skip them, and drop what nobody needs any more."""
         if number in self._values:
-            for follower in self._followers.pop(number, ()):
-                self._waiting[follower].discard(number)
-            self._around.ready(number, self._keys)
-        for _, wire in self._graph.nodes[number].wires():
+            self._schedule.done(number)
+            self._around.ready(number)
+        elif number in self.outcome.failed:
+            self._announced = False
+            for other in self._schedule.give_up(number):
+                self._skip(other, f"{self._plan.graph.nodes[number].name} failed")
+        for _, wire in self._plan.graph.nodes[number].wires():
             self._uses[wire.node] = self._uses.get(wire.node, 1) - 1
             if self._uses[wire.node] <= 0:
                 self._values.pop(wire.node, None)
         if self._uses.get(number, 0) <= 0:
             self._values.pop(number, None)
 
-    def _drop_unreachable(self, left: list[int]) -> list[int]:
-        """Nodes that can still run; the others are skipped, with the failed node that they needed."""
-        keep: list[int] = []
-        for number in left:
-            because = next((self._lost_to[n] for n in self._waiting[number] if n in self._lost_to), None)
-            if because is None:
-                keep.append(number)
-            else:
-                self._skip(number, because)
-        return keep
-
-    def _skip_all(self, left: list[int]) -> None:
-        if self._outcome.lost is not None:
-            return
-        because = "another node failed" if self._outcome.failed else "stopped"
-        for number in left:
-            self._skip(number, self._lost_to.get(number, because))
-
     def _skip(self, number: int, because: str) -> None:
-        self._announced = False
-        self._lost_to[number] = because
-        self._outcome.skipped.append(number)
-        self._around.listener(NodeSkipped(self._graph.nodes[number].name, because))
+        self.outcome.skipped.append(number)
+        self._around.listener(NodeSkipped(self._plan.graph.nodes[number].name, because))
 
     def _run_node(self, number: int) -> None:
         """Run one node and hand its results to the disk; failures end up in the outcome, never here."""
-        item = self._graph.nodes[number]
+        item, outcome = self._plan.graph.nodes[number], self.outcome
         planned = self._plan.nodes[number]
         try:
             self._compute(item, planned)
         except InterruptedRunError:
-            self._outcome.interrupted = True
+            outcome.interrupted = True
         except LostValueError as lost:
-            self._outcome.lost = lost
+            outcome.lost = lost
+        except InputChangedError as changed:
+            outcome.changed = changed
         except (NodeFailedError, UserError) as error:
             hint = error.hint if isinstance(error, NodeFailedError) else error.problems[0].hint
             message = str(error) if isinstance(error, NodeFailedError) else error.problems[0].message
             self._fail(item, message, hint)
         except Exception as error:  # noqa: BLE001 - whatever a node does, other branches may go on
             if is_out_of_memory(error):
-                self._fail(item, *_out_of_memory(planned, self._around.facts))
+                self._out_of_memory(item, planned)
                 return
-            self._outcome.unexpected = True
+            outcome.unexpected = True
             text = "".join(format_exception(error))
             self._fail(item, f"{type(error).__name__}: {error}", None, traceback=text)
+
+    def _out_of_memory(self, item: GraphNode, planned: PlannedNode) -> None:
+        """Ask for the sparing form of the node, where it has one."""
+        self._around.pool().clear()
+        if item.node.frugal() is None:
+            self._fail(item, *_what_was_needed(planned, self._around.facts))
+            return
+        self.outcome.sparing.add(item.id)
+        self._around.listener(Warned(f"{item.name}: out of memory; trying again with less, which is slower"))
 
     def _fail(self, item: GraphNode, message: str, hint: str | None, *, traceback: str | None = None) -> None:
         position = item.origins[0].at(())
         where = f"{position.file}:{position.line}" if position else item.name
-        self._outcome.failed.append(item.id)
-        self._lost_to[item.id] = f"{item.name} failed"
+        self.outcome.failed.append(item.id)
         self._around.listener(NodeFailed(item.name, item.node.name, where, message, hint, traceback))
 
     def _compute(self, item: GraphNode, planned: PlannedNode) -> None:
-        try:
-            self._compute_as(item, planned)
-        except Exception as error:
-            frugal = item.node.frugal()
-            if not is_out_of_memory(error) or frugal is None:
-                raise
-        else:
-            return
-        self._around.pool().clear()
-        self._around.listener(Warned(f"{item.name}: out of memory; trying again with less, which is slower"))
-        self._replace(item.id, frugal)
-        self._compute_as(self._graph.nodes[item.id], planned)
-
-    def _replace(self, number: int, node: Node) -> None:
-        """Put a node in the place of another one: everything after it gets other keys."""
-        nodes = list(self._graph.nodes)
-        nodes[number] = replace(nodes[number], node=node)
-        self._graph = replace(self._graph, nodes=tuple(nodes))
-        self._keys = make_keys(self._graph, self._around.facts, self._plan.inferred)
-
-    def _compute_as(self, item: GraphNode, planned: PlannedNode) -> None:
-        around, keyed = self._around, self._keys[item.id]
+        around, keyed = self._around, self._plan.keys[item.id]
         around.listener(NodeStarted(item.name, item.node.name, keyed.key, planned.reason))
         inputs = gather(item, self._input_of(item))
-        meter = PeakMeter(around.facts.device)
+        meter = PeakMeter(around.facts.device) if item.node.lane == "device" else None
         began = time.perf_counter()
         values = _by_port(item.node, item.node.run(self._context(item, planned, keyed), **inputs))
         seconds = time.perf_counter() - began
-        peak = meter.peak_bytes()
-        self._values[item.id] = values
+        peak = meter.peak_bytes() if meter is not None else None
+        for name, _ in file_fields(type(item.node)):
+            if getattr(item.node, name) is not None:
+                around.unchanged(getattr(item.node, name))
         if values:
-            around.results.begin(keyed.key, values)
-            self.write_beside(
-                lambda: around.results.save(
-                    keyed.key,
-                    keyed.preimage,
-                    values,
-                    seconds=seconds,
-                    peak_bytes=peak,
-                    environment=around.environment,
-                )
-            )
+            self._keep(keyed, values, seconds, peak)
             around.measured(planned, seconds)
-        self._outcome.ran.append(item.id)
+        self._values[item.id] = values
+        self.outcome.ran.append(item.id)
         around.listener(NodeFinished(item.name, item.node.name, keyed.key, seconds, peak))
+
+    def _keep(
+        self, keyed: Keyed, values: Mapping[str, StoredValue], seconds: float, peak: int | None
+    ) -> None:
+        results, environment = self._around.results, self._around.environment
+        results.begin(keyed.key, values)
+        self.write_beside(
+            lambda: results.save(
+                keyed.key, keyed.preimage, values, seconds=seconds, peak_bytes=peak, environment=environment
+            )
+        )
 
     def _context(self, item: GraphNode, planned: PlannedNode, keyed: Keyed) -> Running:
         around = self._around
@@ -307,15 +304,12 @@ class Execution:
             planned = self._plan.inferred[source][port]
             if isinstance(planned, Model):
                 return planned
+            keyed, results = self._plan.keys[source], self._around.results
             if isinstance(planned, TrajectorySpec):
-                way, results = self._keys[source].trajectory, self._around.results
-                steps = item.node.states_needed(planned)
-                return Trajectory(
-                    {s: cast("State", results.value(state_key(way, s), "state")) for s in steps}
-                )
-            if port in self._values.get(source, {}):
-                return self._values[source][port]
-            return self._around.results.value(self._keys[source].key, port)
+                keys = {step: state_key(keyed.trajectory, step) for step in item.node.states_needed(planned)}
+                return Trajectory({s: cast("State", results.value(key, "state")) for s, key in keys.items()})
+            held = self._values.get(source, {})
+            return held[port] if port in held else results.value(keyed.key, port)
 
         return value
 
@@ -336,7 +330,7 @@ def _by_port(node: Node, result: object) -> Mapping[str, StoredValue]:
     return {next(iter(node.outputs)): cast("StoredValue", result)}
 
 
-def _out_of_memory(planned: PlannedNode, facts: Facts) -> tuple[str, str]:
+def _what_was_needed(planned: PlannedNode, facts: Facts) -> tuple[str, str]:
     weights = sum(part.bytes_as_loaded for part in planned.components)
     needed = (weights + planned.cost.activations) / 2**30
     there = facts.device.memory_bytes / 2**30

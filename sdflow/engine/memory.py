@@ -5,15 +5,24 @@ from typing import Any
 
 from sdflow.device import Device
 
+_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device had too little memory. Does not import torch: without it, nothing can be out of it."""
+    """Whether there was too little memory, on a device or the host. Does not import torch.
+
+    CUDA has an exception of its own; allocators of the CPU and of Metal say it in words.
+    """
     torch: Any = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)
+    # Another thread may be importing torch right now, and then it has no exceptions yet.
+    own = getattr(torch, "OutOfMemoryError", None)
+    if isinstance(error, MemoryError) or (isinstance(own, type) and isinstance(error, own)):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _WORDS)
 
 
 class PeakMeter:
-    """The most bytes that were held between its making and `peak_bytes`.
+    """The most bytes that were held between its making and `peak_bytes`, for a node on the device.
 
     On CUDA the allocator's own account; elsewhere nothing exact can be had for a single node of a process.
     """

@@ -1,13 +1,14 @@
 """How long work took, for the estimates of the next plan: seconds per unit of work, by node type and scale."""
 
-import json
-import os
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
+from sdflow.engine.small_file import read_json, write_json
+
 _KEPT = 9
+_UNUSUAL = 3
 
 
 @dataclass(slots=True)
@@ -24,11 +25,12 @@ class Rates:
     @classmethod
     def read(cls, file: Path) -> "Rates":
         """The rates in a file; none, when it is not there or cannot be understood."""
-        try:
-            found = json.loads(file.read_bytes())
-            rates = {str(name): [float(rate) for rate in each] for name, each in found.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
-            rates = {}
+        found = read_json(file)
+        rates = {
+            name: [float(rate) for rate in each if isinstance(rate, int | float)]
+            for name, each in (found.items() if isinstance(found, dict) else ())
+            if isinstance(each, list)
+        }
         return cls(file, rates)
 
     def seconds(self, node_type: str, scale: str, work: float) -> tuple[float, float] | None:
@@ -37,7 +39,7 @@ class Rates:
         if not rates:
             return None
         middle = statistics.median(rates)
-        usual = [rate for rate in rates if rate <= 3 * middle]
+        usual = [rate for rate in rates if rate <= _UNUSUAL * middle]
         return min(usual) * work, max(usual) * work
 
     def add(self, node_type: str, scale: str, work: float, seconds: float) -> None:
@@ -48,11 +50,5 @@ class Rates:
             del rates[:-_KEPT]
 
     def write(self) -> None:
-        """Replace the file; a folder that cannot be written to only costs the estimates."""
-        temporary = self.file.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(self._rates, sort_keys=True))
-            temporary.replace(self.file)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+        """Replace the file."""
+        write_json(self.file, dict(self._rates))  # type: ignore[arg-type]  # lists of numbers are JSON

@@ -25,10 +25,6 @@ class Results:
         """The record of a key, when all of its blobs are there."""
         return self.store.find(key)
 
-    def has(self, key: str, port: str) -> bool:
-        """Whether a value can be had without computing it."""
-        return (key, port) in self._writing or self.store.find(key) is not None
-
     def value(self, key: str, port: str) -> StoredValue:
         """A value, verified against its digest when it comes from disk.
 

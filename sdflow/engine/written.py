@@ -1,10 +1,10 @@
 """Output files: what was written where, so that a file that is there and right is not written again."""
 
-import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+
+from sdflow.engine.small_file import read_json, write_json
 
 _KEPT = 20_000
 
@@ -21,11 +21,12 @@ class WrittenFiles:
     @classmethod
     def read(cls, file: Path) -> "WrittenFiles":
         """What a file remembers; nothing, when it is not there or cannot be understood."""
-        try:
-            found = json.loads(file.read_bytes())
-            known = {str(path): (str(it[0]), int(it[1]), int(it[2])) for path, it in found.items()}
-        except (OSError, ValueError, AttributeError, TypeError, IndexError):
-            known = {}
+        found = read_json(file)
+        known: dict[str, tuple[str, int, int]] = {}
+        for path, facts in found.items() if isinstance(found, dict) else ():
+            match facts:
+                case [str(digest), int(size), int(changed)]:
+                    known[path] = (digest, size, changed)
         return cls(file, known)
 
     def is_right(self, path: Path, digest: str) -> bool:
@@ -46,13 +47,6 @@ class WrittenFiles:
 
     def write(self) -> None:
         """Replace the memory; when that fails, files are written once more than needed."""
-        if not self._changed:
-            return
-        temporary = self.file.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            latest = dict(list(self._known.items())[-_KEPT:])
-            temporary.write_text(json.dumps(latest))
-            temporary.replace(self.file)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+        if self._changed:
+            latest = list(self._known.items())[-_KEPT:]
+            write_json(self.file, {path: list(facts) for path, facts in latest})

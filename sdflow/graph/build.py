@@ -2,9 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sdflow.composition import Cell, Composition, NodeSpec, OutputSpec
+from sdflow.composition import Cell, Composition, Json, NodeSpec, OutputSpec
 from sdflow.graph.fields import BuildContext
 from sdflow.graph.node import Node, Path
 from sdflow.graph.references import circle_problem, in_order, references
@@ -31,16 +31,23 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """One node: its number, its type and fields, and where it was written (several places when merged)."""
+    """One node: its number, its type and fields, and where it was written (several places when merged).
+
+    `rewired` takes the place of the node's own wires, once nodes with equal keys are one. `sparing` are fields that the
+    engine set because there was too little memory.
+    """
 
     id: int
     node: Node
     origins: tuple[Origin, ...]
+    rewired: tuple[tuple[Path, Wire], ...] | None = None
+    sparing: Mapping[str, Json] = field(default_factory=dict)
     _wires: tuple[tuple[Path, Wire], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Planning asks every node for its inputs half a dozen times.
-        object.__setattr__(self, "_wires", tuple(self.node.wires()))
+        wires = tuple(self.node.wires()) if self.rewired is None else self.rewired
+        object.__setattr__(self, "_wires", wires)
 
     @property
     def name(self) -> str:
@@ -71,6 +78,19 @@ class Graph:
     outputs: tuple[GraphOutput, ...]
     names: Mapping[tuple[str, str], int]
     file: str = ""
+
+    def with_nodes(self, nodes: Mapping[int, Node]) -> "Graph":
+        """The graph with other nodes in the place of some, which have the same wires."""
+
+        def exchanged(item: GraphNode) -> GraphNode:
+            node = nodes.get(item.id)
+            if node is None:
+                return item
+            before, after = item.node.key_fields(), node.key_fields()
+            changed = {name: value for name, value in after.items() if before[name] != value}
+            return replace(item, node=node, sparing={**item.sparing, **changed})
+
+        return replace(self, nodes=tuple(map(exchanged, self.nodes)))
 
     def named(self, name: str) -> tuple[int, ...]:
         """Numbers of the nodes with a name in the recipe, one per different cell."""

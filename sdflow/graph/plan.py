@@ -10,6 +10,7 @@ from sdflow.graph.build import Graph, GraphNode, GraphOutput
 from sdflow.graph.facts import Facts
 from sdflow.graph.infer import Inferred, planned_inputs
 from sdflow.graph.keys import Keyed, make_keys, state_key
+from sdflow.graph.merge import Merged, merge_equal_keys
 from sdflow.graph.node import Cost
 from sdflow.graph.order import Simulation, Task, best_order
 from sdflow.graph.reasons import difference
@@ -48,13 +49,14 @@ class Choices:
     """What a user may ask of a plan.
 
     `targets` replaces the outputs by nodes; `refresh` runs everything; `forced` are nodes that run in any case,
-    `forced_on` such with everything downstream.
+    `forced_on` such with everything downstream. `done` are nodes that have just run, and are not forced again.
     """
 
     targets: tuple[int, ...] = ()
     refresh: bool = False
     forced: frozenset[int] = frozenset()
     forced_on: frozenset[int] = frozenset()
+    done: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,14 @@ class Plan:
 
 def plan(graph: Graph, facts: Facts, inferred: Inferred, memory: Memory, choices: Choices) -> Plan:
     """Decide what runs. `inferred` must cover all that the targets need."""
-    targets = choices.targets or tuple(dict.fromkeys(output.wire.node for output in graph.outputs))
-    needed = graph.upstream(targets)
     keys = make_keys(graph, facts, inferred)
+    merged = merge_equal_keys(graph, keys)
+    graph = merged.graph
+    wanted = choices.targets or [output.wire.node for output in graph.outputs]
+    targets = tuple(dict.fromkeys(map(merged.number, wanted)))
+    needed = graph.upstream(targets)
     kept = {number: memory.find(keys[number].key) for number in sorted(needed) if number in keys}
-    survey = _Survey(graph, inferred, keys, memory, kept, _forced(graph, needed, choices))
+    survey = _Survey(graph, inferred, keys, memory, kept, _forced(merged, needed, choices))
     survey.walk_back(targets)
     nodes: dict[int, PlannedNode] = {}
     tasks: list[Task] = []
@@ -227,17 +232,18 @@ class _Survey:
         return ", ".join(difference(record.preimage, self.keys[item.id].preimage, sources))
 
 
-def _forced(graph: Graph, needed: frozenset[int], choices: Choices) -> frozenset[int]:
+def _forced(merged: Merged, needed: frozenset[int], choices: Choices) -> frozenset[int]:
+    graph = merged.graph
     stored = {number for number in needed if graph.nodes[number].node.stored}
     if choices.refresh:
-        return frozenset(stored)
+        return frozenset(stored - choices.done)
     if not (choices.forced or choices.forced_on):
         return frozenset()
-    downstream = set(choices.forced_on)
+    downstream = set(map(merged.number, choices.forced_on))
     for item in graph.nodes:
         if any(wire.node in downstream for _, wire in item.wires()):
             downstream.add(item.id)
-    return frozenset(stored & (choices.forced | downstream))
+    return frozenset((stored & {*map(merged.number, choices.forced), *downstream}) - choices.done)
 
 
 def _components(item: GraphNode, inferred: Inferred) -> tuple[Component, ...]:

@@ -55,6 +55,7 @@ class Pool:
         host_budget_bytes: int | None = 0,
         on_event: Callable[[PoolEvent], None] | None = None,
         ensure: Callable[[Component], Component] | None = None,
+        check: Callable[[Component], None] | None = None,
     ) -> None:
         """A pool for one device.
 
@@ -65,12 +66,14 @@ class Pool:
             host_budget_bytes: weights that may wait in host memory when the device is full; only for CUDA.
             on_event: told what is loaded, moved and dropped, with the pool locked: it must not use the pool.
             ensure: brings a component onto this disk; without it, all components must be here.
+            check: raises when a component's files are not what its description says; asked after they were read.
         """
         self._device = device
         self._budget = budget_bytes
         self._host_budget = host_budget_bytes if device.type == "cuda" else 0
         self._on_event = on_event
         self._ensure = ensure
+        self._check = check
         self._lock = threading.RLock()
         self._here: dict[str, _Entry] = {}
         self._waiting: dict[str, _Entry] = {}
@@ -145,6 +148,8 @@ class Pool:
             from sdflow.models.load import load_component
 
             module, size = load_component(component, str(self._device))
+        if self._check is not None:
+            self._check(component)
         self._tell("loaded", component, size, start)
         return _Entry(component, module, size)
 

@@ -214,7 +214,8 @@ class Denoise(Node, type="denoise", version=1):
             eta=self.eta,
             strength=self.strength,
             start_step=None if self.strength is not None or latent.level.kind == "noise" else part.start,
-            end_step=until,
+            # Of a trajectory that lacks its first state alone, one step is done and dropped.
+            end_step=max(until, part.start + 1),
             attention_slicing=self.attention_slicing,
         )
         with ctx.module(model, "unet") as unet:

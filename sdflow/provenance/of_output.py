@@ -57,10 +57,13 @@ def texts_of_output(
 
 
 def _recipe(composition: Composition, cell: Cell, graph: Graph) -> dict[str, Json]:
-    """The recipe of one cell, with the seeds that were drawn in place of `random`."""
+    """The recipe of one cell, with the seeds that were drawn, and with what was done for want of memory."""
     alone = resolved_for_cell(composition.resolved, cell)
     nodes = dict(cast("dict[str, dict[str, Json]]", alone["nodes"]))
     for spec in cell.nodes:
+        sparing = graph.nodes[graph.names[cell.label, spec.name]].sparing
+        if sparing:
+            nodes[spec.name] = {**nodes[spec.name], **sparing}
         if spec.fields.get("seed") == "random":
             drawn = graph.nodes[graph.names[cell.label, spec.name]].node.key_fields()["seed"]
             nodes[spec.name] = {**nodes[spec.name], "seed": drawn}
@@ -126,7 +129,8 @@ def _models(graph: Graph, inferred: Inferred, upstream: list[int], cell: str) ->
     for number in upstream:
         for value in inferred[number].values():
             if isinstance(value, Model):
-                models[names[number]] = {
+                # A node that stands for an equal one of another cell has a name there alone.
+                models[names.get(number, graph.nodes[number].origins[0].name)] = {
                     role: {
                         "source": part.location.source,
                         **({"revision": part.location.revision} if part.location.revision else {}),

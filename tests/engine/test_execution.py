@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import pytest
 
 from sdflow.composition import Composition
 from sdflow.engine.events import Event, NodeFailed, NodeSkipped, NodeStarted, OutputWritten, Warned
 from sdflow.graph.facts import Facts
+from sdflow.graph.fields import NotInKey
 from sdflow.graph.node import Node, RunContext
 from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Input
@@ -212,6 +213,87 @@ def test_forced_nodes_run_again(run: Runner) -> None:
 def test_only_up_to_a_node(run: Runner) -> None:
     run(recipe(NODES, {"top.png": "$top"}), Wishes(to=("sum",)))
     assert run.started() == ["one", "sum", "two"]
+
+
+class Chatty(Node, type="chatty", version=1):
+    """A node that asks to stop, as Ctrl-C does, and never says how far it is."""
+
+    outputs = {"image": "Image"}
+    lane = "device"
+
+    def infer(self, facts: Facts) -> Mapping[str, ImageSpec]:
+        return {"image": ImageSpec(1, 1, 1)}
+
+    def run(self, ctx: RunContext) -> Image:
+        ctx.stop.set()  # type: ignore[attr-defined]  # the engine's own context
+        return pixel(1)
+
+
+def test_a_wish_to_stop_is_heard_between_nodes_that_say_nothing(run: Runner) -> None:
+    run.session.registry = Registry((Make, Add, Chatty))
+    chain: dict[str, Mapping[str, object]] = {"n0": {"type": "chatty"}}
+    chain |= {f"n{i}": {"type": "add", "of": [f"$n{i - 1}"], "plus": 1} for i in range(1, 20)}
+    result = run(recipe(chain, {"last.png": "$n19"}))
+    assert result.outcome.interrupted
+    assert run.started() == ["n0"]
+    assert len(run.of(NodeSkipped)) == 19
+    assert run(recipe(chain, {"first.png": "$n0"})).outcome.interrupted is False
+
+
+def test_an_output_that_is_neither_kept_nor_needed_is_left_alone(run: Runner) -> None:
+    outputs = {"sum.png": "$sum", "top.png": "$top"}
+    made = recipe(NODES, outputs)
+    first = run(made)
+    run.session.store.delete(first.prepared.plan.keys[first.prepared.graph.named("sum")[0]].key)
+    again = Runner(run.folder)
+    again.folder = run.folder / "elsewhere"
+    files = again(made, Wishes(to=("top",))).files
+    assert list(files) == ["top.png"]
+    assert again.started() == []
+
+
+def test_what_was_forced_stays_forced_when_a_kept_value_turns_out_to_be_damaged(run: Runner) -> None:
+    made = recipe(NODES, {"top.png": "$top"})
+    first = run(made)
+    record = run.session.store.find(first.prepared.plan.keys[first.prepared.graph.named("one")[0]].key)
+    assert record is not None
+    Path(run.session.store.layout.blob(record.outputs["image"].digest)).write_bytes(
+        b"x" * record.outputs["image"].size
+    )
+    again = Runner(run.folder)
+    again(made, Wishes(force=("sum+",)))
+    assert again.started().count("top") == 1
+    assert {"one", "sum", "top"} <= set(again.started())
+
+
+def test_nodes_with_equal_keys_run_once(run: Runner) -> None:
+    # The same number, written by two node types' worth of fields that do not differ once defaults are filled in,
+    # is merged while building; here two nodes differ in what feeds them, which turns out to be equal.
+    nodes: Mapping[str, Mapping[str, object]] = {
+        "a": {"type": "quiet", "how": "first"},
+        "b": {"type": "quiet", "how": "second"},
+        "after-a": {"type": "add", "of": ["$a"]},
+        "after-b": {"type": "add", "of": ["$b"]},
+    }
+    run.session.registry = Registry((Quiet, Add))
+    result = run(recipe(nodes, {"a.png": "$after-a", "b.png": "$after-b"}))
+    assert run.started() == ["a", "after-a"]
+    assert sorted(result.files) == ["a.png", "b.png"]
+    assert run.session.index.previous("test").keys() == {("", name) for name in nodes}
+
+
+class Quiet(Node, type="quiet", version=1):
+    """A node with a field that changes nothing."""
+
+    outputs = {"image": "Image"}
+
+    how: Annotated[str, NotInKey()] = ""
+
+    def infer(self, facts: Facts) -> Mapping[str, ImageSpec]:
+        return {"image": ImageSpec(1, 1, 1)}
+
+    def run(self, ctx: RunContext) -> Image:
+        return pixel(3)
 
 
 def test_the_arithmetic_registry_is_what_the_tests_think() -> None:

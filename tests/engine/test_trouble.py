@@ -119,8 +119,25 @@ def test_out_of_memory_is_tried_again_with_less_and_kept_under_the_key_of_what_w
     sparing = {**NODES, "big": {"type": "greedy", "sparing": True}}
     greedy(recipe(sparing, {"top.png": "$top"}))
     assert greedy.started() == [], "the sparing recipe is what was kept"
+    result = greedy(recipe(NODES, {"top.png": "$top"}))
+    assert greedy.started() == [], "and what did not fit once is not tried again"
+    assert result.prepared.graph.nodes[0].sparing == {"sparing": True}
+
+
+def test_out_of_memory_with_a_follower_that_was_kept(greedy: Runner) -> None:
+    # big ──▶ kept ──▶ last      kept was computed before, when big still fitted, and big is gone since
+    kept = {**NODES, "last": {"type": "add", "of": ["$top", "$big"]}}
     greedy(recipe(NODES, {"top.png": "$top"}))
-    assert "big" in greedy.started(), "nothing was kept under the key of what was not done"
+    greedy(recipe(kept, {"last.png": "$last"}))
+    assert greedy.started() == ["last"]
+    assert not greedy.of(Warned)
+
+
+def test_what_a_run_out_of_memory_made_can_be_had(greedy: Runner) -> None:
+    result = greedy(recipe(NODES, {"top.png": "$top"}))
+    made = result.prepared.plan
+    key = made.keys[made.graph.names["", "big"]].key
+    assert greedy.session.results.value(key, "image") is not None
 
 
 def test_out_of_memory_twice_says_what_was_needed_and_what_to_try(greedy: Runner) -> None:

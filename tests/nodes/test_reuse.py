@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sdflow.engine.events import Event, NodeStarted
 from sdflow.workflow import Wishes
 from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 
@@ -104,6 +105,89 @@ def test_previews_change_no_key_and_run_only_what_is_missing(tiny: Path, tmp_pat
     assert [event["done"] for event in progress if event["node"] == "sample"] == [5]
     bench.run(edited(watched, {"way": {"at": [2, 5]}}), {"way-{index}.png": "$way.decoded"})
     assert bench.ran() == {"way"}
+
+
+def test_a_preview_of_the_start_alone(tiny: Path, tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    nodes = text_to_image(tiny)
+    bench.run(nodes, PICTURE)
+    nodes["way"] = {"type": "preview", "model": "$model", "of": "$sample.trajectory", "at": [0]}
+    assert not bench.run(nodes, {"way.png": "$way", **PICTURE}).failed
+    assert bench.ran() == {"sample", "way"}
+
+
+def test_one_unet_under_three_vaes_is_denoised_once(tiny: Path, tmp_path: Path) -> None:
+    from sdflow.models.tiny import write_tiny
+
+    bench = Workbench(tmp_path)
+    others = [write_tiny(tmp_path / f"vae{seed}", seed=seed) for seed in (5, 6)]
+    nodes = edited(text_to_image(tiny), {"model": {"vae": "$params.vae"}})
+    composition = bench.compose(
+        bench.write(
+            nodes,
+            {"{cell}.png": "$image"},
+            params={"vae": str(tiny)},
+            matrix={"vae": [str(tiny), *map(str, others)]},
+        )
+    )
+    bench.session.run(composition, out=tmp_path / "out", listener=bench.events.append)
+    started = [event.node.split(" ")[0] for event in bench.events if isinstance(event, NodeStarted)]
+    assert sorted(started) == ["image", "image", "image", "noise", "sample", "text"]
+    assert len({file.read_bytes() for file in (tmp_path / "out").iterdir()}) == 3
+
+
+def test_a_picture_that_changes_while_it_is_in_use_is_not_kept_under_its_old_digest(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image as Pillow
+
+    from sdflow.nodes.load_image import LoadImage
+
+    bench = Workbench(tmp_path)
+    path = tmp_path / "in.png"
+    Pillow.new("RGB", (32, 32), "red").save(path)
+    red = path.read_bytes()
+    nodes: Nodes = {"file": {"type": "load-image", "path": "in.png"}}
+    read = LoadImage.run
+
+    def painted_over(self: LoadImage, ctx: Any) -> Any:
+        monkeypatch.undo()
+        Pillow.new("RGB", (32, 32), "blue").save(path)
+        return read(self, ctx)
+
+    monkeypatch.setattr(LoadImage, "run", painted_over)
+    result = bench.run(nodes, {"out.png": "$file"})
+    assert Pillow.open(result.files["out.png"]).getpixel((0, 0)) == (0, 0, 255)
+    path.write_bytes(red)
+    result = bench.run(nodes, {"out.png": "$file"})
+    assert Pillow.open(result.files["out.png"]).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_weights_that_change_before_they_are_loaded_make_another_plan(tiny: Path, tmp_path: Path) -> None:
+    from sdflow.models.tiny import write_tiny
+
+    folder, other = tmp_path / "model", write_tiny(tmp_path / "other", seed=9)
+    shutil.copytree(tiny, folder)
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    bench = Workbench(tmp_path / "bench")
+    nodes = text_to_image(folder)
+
+    def exchange(event: Event) -> None:
+        bench.events.append(event)
+        if isinstance(event, NodeStarted) and event.node == "sample":
+            shutil.copy(other / "unet" / weights.name, weights)
+
+    composition = bench.compose(bench.write(nodes, PICTURE))
+    changed = bench.session.run(composition, out=tmp_path / "changed", listener=exchange)
+    assert any("changed while it was in use" in str(event.to_json()) for event in bench.events)
+    expected = Workbench(tmp_path / "expected").run(edited(nodes, {"model": {"unet": str(other)}}), PICTURE)
+    assert changed.files["picture.png"].stat().st_size
+    made = changed.prepared.plan
+    assert made.keys[made.graph.names["", "image"]].key == (
+        expected.prepared.plan.keys[expected.prepared.graph.names["", "image"]].key
+    )
+    shutil.copy(tiny / "unet" / weights.name, weights)
+    assert bench.planned(nodes, PICTURE) == {"sample", "image"}
 
 
 def test_the_last_preview_is_the_picture(tiny: Path, tmp_path: Path) -> None:
