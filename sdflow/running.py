@@ -8,12 +8,13 @@ from pathlib import Path
 
 from sdflow.composition import Composition, Json
 from sdflow.engine.environment import environment
-from sdflow.engine.events import RunFinished, RunStarted, Warned
+from sdflow.engine.events import RunFinished, RunStarted, SeedDrawn, Warned
 from sdflow.engine.execution import Execution, Outcome, Surroundings
 from sdflow.engine.interrupt import stop_on_interrupt
 from sdflow.engine.outputs import OutputWriter
 from sdflow.engine.written import WrittenFiles
 from sdflow.graph.build import GraphOutput
+from sdflow.graph.chance import drawn
 from sdflow.graph.keys import state_key
 from sdflow.graph.plan import PlannedNode
 from sdflow.problems import Problem, UserError
@@ -80,6 +81,8 @@ def _tell_start(session: Session, prepared: Prepared) -> None:
     made = prepared.plan
     cached = sum(node.status == "cached" for node in made.nodes.values())
     session.listener(RunStarted(prepared.composition.file, len(made.order), cached, session.device.name))
+    for name, fields in drawn(made).items():
+        session.listener(SeedDrawn(name, fields["seed"]))
 
 
 @dataclass(frozen=True, slots=True)

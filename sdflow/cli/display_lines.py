@@ -11,6 +11,7 @@ from sdflow.engine.events import (
     NodeSkipped,
     RunFinished,
     RunStarted,
+    SeedDrawn,
     Warned,
 )
 
@@ -43,6 +44,8 @@ def other_line(event: Event) -> str | None:
     match event:
         case NodeSkipped():
             return paint(f"- {event.node}: skipped, {event.because}", "dim")
+        case SeedDrawn():
+            return f"  {event.node}: seed {printable(str(event.seed))} drawn"
         case Warned():
             return f"{paint('warning', 'yellow')} {printable(event.message)}"
         case ModelMoved():

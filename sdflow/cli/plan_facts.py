@@ -1,9 +1,8 @@
 """What a plan says beside its nodes: components to load and to download, models, seeds that were drawn."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sdflow.composition import FieldValue, Json
+from sdflow.composition import Json
 from sdflow.graph.plan import Plan
 from sdflow.values import Component, Model
 
@@ -61,20 +60,3 @@ def sources(plan: Plan) -> list[Source]:
                 if role not in roles:
                     roles.append(role)
     return [Source(*place, tuple(roles)) for place, roles in found.items()]
-
-
-def drawn(plan: Plan) -> Mapping[str, Mapping[str, Json]]:
-    """Node → field → value, of what the recipe leaves to chance."""
-    found: dict[str, dict[str, Json]] = {}
-    for number in plan.nodes:
-        item = plan.graph.nodes[number]
-        origin = item.origins[0]
-        for name in _random_fields(origin.spec.fields):
-            found.setdefault(origin.name, {})[name] = item.node.key_fields().get(name)
-    return found
-
-
-def _random_fields(fields: Mapping[str, FieldValue]) -> Iterator[str]:
-    for name, value in fields.items():
-        if name == "seed" and (value == "random" or (isinstance(value, list) and "random" in value)):
-            yield name

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from sdflow.cli.plan_facts import Source, download_of, drawn, loads, sources
+from sdflow.cli.plan_facts import Source, download_of, loads, sources
 from sdflow.cli.rows import Row, places_of, rows_of
 from sdflow.cli.tables import paint, table, terminal_width, width_of
 from sdflow.cli.units import interval, size
 from sdflow.composition import Json
+from sdflow.graph.chance import drawn
 from sdflow.graph.outputs import has_index
 from sdflow.graph.plan import Plan
 from sdflow.values import ImageSpec

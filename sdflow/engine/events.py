@@ -30,6 +30,15 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SeedDrawn(Event):
+    """The seed that was drawn where a recipe says `random`."""
+
+    name: ClassVar[str] = "seed-drawn"
+    node: str
+    seed: Json
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStarted(Event):
     """A node begins."""
 

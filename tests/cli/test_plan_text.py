@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sdflow.cli.plan_facts import drawn, loads, sources
+from sdflow.cli.plan_facts import loads, sources
 from sdflow.cli.plan_text import plan_json, plan_text
+from sdflow.graph.chance import drawn
 from sdflow.workflow import Prepared, Session, Settings
 from tests.cli.conftest import SUM, Sdflow
 from tests.graph.arithmetic import ARITHMETIC, cell, composition
