@@ -45,9 +45,10 @@ def cold(model: Path, folder: Path, side: int, steps: int, rounds: int) -> dict[
 
 def loaded(model: Path) -> Any:
     """The pipeline, as a user of diffusers loads it."""
+    import torch
     from diffusers import StableDiffusionPipeline
 
-    pipeline = StableDiffusionPipeline.from_pretrained(model, safety_checker=None)
+    pipeline = StableDiffusionPipeline.from_pretrained(model, safety_checker=None, torch_dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -149,8 +150,8 @@ def measured(
     name: str, model: Path, folder: Path, *, quick: bool
 ) -> tuple[list[Figure], dict[str, dict[str, Json]]]:
     """Everything about one model."""
-    side, steps = (64, 2) if quick else (256, 20)
-    seconds = {"cold": cold(model, folder, side, steps, 1 if quick else 5)}
+    side, steps = (64, 2) if quick else (128, 20)
+    seconds = {"cold": cold(model, folder, side, steps, 1 if quick else 4)}
     pipeline = loaded(model)
     seconds["loop"] = loop(pipeline, side, steps, 2 if quick else 9)
     seconds["whole"] = whole(pipeline, model, folder, side=side, steps=steps, pairs=2 if quick else 9)

@@ -12,7 +12,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 model, width, height, steps, out = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
-pipeline = StableDiffusionPipeline.from_pretrained(model, safety_checker=None)
+pipeline = StableDiffusionPipeline.from_pretrained(model, safety_checker=None, torch_dtype=torch.float32)
 picture = pipeline(
     {PROMPT!r},
     width=width,
