@@ -99,8 +99,8 @@ def test_the_size_is_the_planned_one(
     sizes: list[tuple[int, int]],
     columns: int | None,
     texts: list[str],
-    labelled: bool,  # noqa: FBT001
-    above: bool,  # noqa: FBT001
+    labelled: bool,
+    above: bool,
     gap: int | None,
 ) -> None:
     labels = texts[: len(sizes)] if labelled else []

@@ -172,7 +172,7 @@ def test_the_size_is_the_planned_one(
     multiple_of: int,
     fit: Fit,
     filter_: Filter,
-    is_deep: bool,  # noqa: FBT001
+    is_deep: bool,
 ) -> None:
     if width is None and height is None:
         width = 7

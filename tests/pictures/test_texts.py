@@ -107,7 +107,7 @@ class TestAfterPillow:
 
     @pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
     @pytest.mark.parametrize("parsed", [False, True])
-    def test_exif_handed_on(self, tmp_path: Path, name: str, parsed: bool) -> None:  # noqa: FBT001
+    def test_exif_handed_on(self, tmp_path: Path, name: str, parsed: bool) -> None:
         write(IMAGE, tmp_path / name, texts=self.texts)
         with PIL.Image.open(tmp_path / name) as picture:
             picture.save(tmp_path / f"b{name}", exif=picture.getexif() if parsed else picture.info["exif"])
