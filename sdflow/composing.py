@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -59,8 +60,11 @@ def recipe_file(path: Path) -> RecipeFile:
     ]
     if changed:
         raise UserError(*changed)
-    text = json.dumps(origin.recipe, ensure_ascii=False, indent=1)
-    return examine(text.encode(), str(path), base=path.absolute().parent, identity=str(path.resolve()))
+    try:
+        text = json.dumps(origin.recipe, ensure_ascii=False, indent=1).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise UserError(Problem("SDF352", f"the recipe in {path} is damaged: {error}")) from error
+    return examine(text, str(path), base=path.absolute().parent, identity=str(path.resolve()))
 
 
 @cache
@@ -71,13 +75,18 @@ def standard_input() -> bytes:
 
 def _changed(picture: Path, name: str, digest: str) -> Problem | None:
     """Whether an input file beside a picture is another one than the picture was made from."""
-    file = picture.parent / Path(name).expanduser()
+    from sdflow.pictures.input_path import input_path, require_file
+
     hint = f"{picture.name} was made from a file with {digest}"
     try:
+        file = input_path(picture.parent, name)
+        require_file(file)
         with file.open("rb") as content:
             found = f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
-    except OSError:
-        return Problem("SDF341", f"{file} is not there", hint=hint)
+    except UserError as error:
+        return replace(error.problems[0], hint=hint)
+    except OSError as error:
+        return Problem("SDF346", f"{file} cannot be read: {error.strerror}", hint=hint)
     if found != digest:
         return Problem("SDF354", f"{file} is another file now: {found}", hint=hint)
     return None

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -9,6 +10,7 @@ import click
 
 from sdflow.graph.build import Graph
 from sdflow.graph.node import file_fields
+from sdflow.pictures.input_path import input_path
 from sdflow.problems import UserError, problem
 
 _POLL_SECONDS = 0.05
@@ -82,7 +84,11 @@ def input_files(graph: Graph, base: Path) -> list[Path]:
         for field, _ in file_fields(type(item.node))
         if (name := getattr(item.node, field)) is not None
     }
-    return [base / Path(name).expanduser() for name in sorted(names)]
+    paths: list[Path] = []
+    for name in sorted(names):
+        with suppress(UserError):  # no file can have this name: planning says so
+            paths.append(input_path(base, name))
+    return paths
 
 
 def refuse_standard_input(recipe: Path) -> None:

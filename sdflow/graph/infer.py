@@ -11,8 +11,8 @@ from sdflow.problems import Problem, UserError
 Inferred = dict[int, Mapping[str, PlannedValue]]
 
 
-def infer(graph: Graph, facts: Facts, *, nodes: frozenset[int] | None = None) -> Inferred:
-    """What comes out of every node (or of `nodes`, which must contain all that feeds them).
+def infer(graph: Graph, facts: Facts) -> Inferred:
+    """What comes out of every node.
 
     Raises:
         UserError: every refusal, at the field that it is about.
@@ -20,8 +20,6 @@ def infer(graph: Graph, facts: Facts, *, nodes: frozenset[int] | None = None) ->
     found: Inferred = {}
     problems: dict[Problem, None] = {}
     for item in graph.nodes:
-        if nodes is not None and item.id not in nodes:
-            continue
         if any(wire.node not in found for _, wire in item.wires()):
             continue
         try:

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sdflow.pictures.input_path import require_file
 from sdflow.pictures.signature import SIGNATURE_BYTES, foreign_picture, other_file, picture_format
 from sdflow.problems import UserError, problem
 
@@ -36,6 +37,7 @@ def opened(path: Path) -> Iterator["ImageFile"]:
     Raises:
         UserError: SDF341 to SDF346.
     """
+    require_file(path)
     try:
         with path.open("rb") as file:
             format_ = _format(path, file.read(SIGNATURE_BYTES))
@@ -45,8 +47,8 @@ def opened(path: Path) -> Iterator["ImageFile"]:
                 yield picture
     except (UserError, MemoryError):
         raise
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise problem("SDF341", f"{path} {_absence(path)}") from error
+    except FileNotFoundError as error:
+        raise problem("SDF341", f"{path} does not exist") from error
     except PermissionError as error:
         raise problem("SDF346", f"{path} may not be read: {error.strerror}") from error
     except Exception as error:  # a decoder given garbage raises whatever its arithmetic does
@@ -83,10 +85,6 @@ def _refuse_size(path: Path, width: int, height: int) -> None:
             f"{path} has {width}×{height} pixels; sdflow reads up to {MAX_PIXELS // 10**6} megapixels",
             hint="shrink the picture first",
         )
-
-
-def _absence(path: Path) -> str:
-    return "is a folder, not a picture" if path.is_dir() else "does not exist"
 
 
 def _reason(error: Exception) -> str:

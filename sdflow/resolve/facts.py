@@ -1,5 +1,6 @@
 """From what a graph needs to know to facts: files are digested, pictures measured, models described."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from sdflow.device import Device
 from sdflow.graph.build import Graph, GraphNode
 from sdflow.graph.facts import FileFacts, FileNeed, ModelNeed
-from sdflow.problems import Problem, UserError
+from sdflow.problems import Problem, UserError, problem
 from sdflow.values import Component, Model, TokenCount
 
 
@@ -50,10 +51,8 @@ class ResolvedFacts:
         return self._counts[key]
 
 
-def resolve(
-    graph: Graph, resolver: Resolver, device: Device, nodes: frozenset[int] | None = None
-) -> ResolvedFacts:
-    """Find out everything that the nodes of a graph (or `nodes` of them) need to know.
+def resolve(graph: Graph, resolver: Resolver, device: Device) -> ResolvedFacts:
+    """Find out everything that the nodes of a graph need to know.
 
     Raises:
         UserError: every file that cannot be read and every model that cannot be described, at their fields.
@@ -62,8 +61,6 @@ def resolve(
     models: dict[str, Model] = {}
     problems: dict[Problem, None] = {}
     for item in graph.nodes:
-        if nodes is not None and item.id not in nodes:
-            continue
         for need in item.node.needs():
             try:
                 if isinstance(need, FileNeed) and need.path not in files:
@@ -89,9 +86,14 @@ def _placed(error: UserError, item: GraphNode, need: FileNeed | ModelNeed) -> tu
 
 
 def _file(need: FileNeed, resolver: Resolver) -> FileFacts:
+    from sdflow.pictures.input_path import input_path
     from sdflow.pictures.read import facts_of
 
-    path = (resolver.base / Path(need.path).expanduser()).resolve()
+    # Not Path.resolve, which raises a RuntimeError for links that lead in a circle.
+    path = Path(os.path.realpath(input_path(resolver.base, need.path)))
     image = facts_of(path)
-    digest, size = resolver.digest(path), path.stat().st_size
+    try:
+        digest, size = resolver.digest(path), path.stat().st_size
+    except OSError as error:  # it was there a moment ago
+        raise problem("SDF346", f"{path} cannot be read: {error.strerror}") from error
     return FileFacts(path, digest, size, image.width, image.height, image.channels, image.depth)

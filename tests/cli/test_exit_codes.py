@@ -1,5 +1,7 @@
 """0 done, 1 a node failed, 2 the user's mistake, 70 a bug, 130 interrupted."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,43 @@ def test_standard_input_is_a_recipe(sdflow: Sdflow, monkeypatch: pytest.MonkeyPa
     answer = sdflow("validate", "-")
     assert answer.code == 2
     assert answer.err.startswith("standard input:10:32: SDF202 add has no field plsu\n    top: {type: add")
+
+
+def picture_of(file: Path, record: dict[str, object]) -> Path:
+    from sdflow.pictures.write import write
+    from tests.graph.arithmetic import pixel
+
+    write(pixel(0), file, texts={"sdflow": json.dumps({"sdflow": 1, **record})})
+    return file
+
+
+NO_PICTURE = {"pipe": "SDF342", "/dev/zero": "SDF342", "~nosuchuser/a.png": "SDF341", "a\0.png": "SDF341"}
+
+
+@pytest.mark.parametrize(("name", "code"), NO_PICTURE.items())
+def test_a_strangers_recipe_cannot_make_planning_wait_or_break(
+    sdflow: Sdflow, tmp_path: Path, name: str, code: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    node = {"type": "measure", "path": name}
+    recipe = {"sdflow": 1, "name": "evil", "nodes": {"a": node}, "outputs": {"a.png": "$a"}}
+    (tmp_path / "evil.yaml").write_text(json.dumps(recipe))
+    answer = sdflow("plan", "evil.yaml")
+    assert (answer.code, answer.err.count(code)) == (2, 1)
+    assert "evil.yaml:1:" in answer.err
+
+    evil = picture_of(tmp_path / "evil.png", {"recipe": recipe, "inputs": {name: "sha256:0"}})
+    answer = sdflow("plan", evil)
+    assert (answer.code, answer.err.count(code)) == (2, 1)
+    assert "evil.png was made from a file with sha256:0" in answer.err
+
+
+def test_a_picture_whose_recipe_is_no_text_is_damaged(sdflow: Sdflow, tmp_path: Path) -> None:
+    answer = sdflow("plan", picture_of(tmp_path / "evil.png", {"recipe": {"name": "\ud800"}}))
+    assert (answer.code, "SDF352" in answer.err) == (2, True)
+
+
+def test_a_picture_whose_input_is_another_one_now(sdflow: Sdflow, tmp_path: Path) -> None:
+    (tmp_path / "in.png").write_bytes(b"other")
+    made = picture_of(tmp_path / "made.png", {"recipe": {}, "inputs": {"in.png": "sha256:0"}})
+    assert "SDF354" in sdflow("plan", made).err

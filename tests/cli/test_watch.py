@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sdflow.cli.watch import State, wait_for_save, watch
+from sdflow.cli.watch import State, input_files, state_of, wait_for_save, watch
+from sdflow.graph.build import build
 from sdflow.problems import problem
-from tests.cli.conftest import Sdflow
+from tests.cli.conftest import REGISTRY, Sdflow
+from tests.graph.arithmetic import recipe
 
 
 class Clock:
@@ -166,3 +168,12 @@ def test_a_recipe_and_the_picture_that_it_reads(
 def test_standard_input_cannot_be_watched(sdflow: Sdflow) -> None:
     answer = sdflow("run", "-", "--watch")
     assert (answer.code, answer.err.split()[0]) == (2, "SDF728")
+
+
+def test_files_that_cannot_be_are_left_to_planning_and_links_are_not_followed(tmp_path: Path) -> None:
+    names = ["a.png", "~nosuchuser/a.png", "a\0.png", "link.png"]
+    (tmp_path / "link.png").symlink_to("a.png")
+    nodes = {f"n{i}": {"type": "measure", "path": name} for i, name in enumerate(names)}
+    graph = build(recipe(nodes, {"a.png": "$n0"}), REGISTRY)
+    assert input_files(graph, tmp_path) == [tmp_path / "a.png", tmp_path / "link.png"]
+    assert state_of([tmp_path / "a.png"]) == {tmp_path / "a.png": None}
