@@ -1,11 +1,12 @@
 """From the cells of a recipe to one graph, in which equal nodes are one node."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sdflow.composition import Cell, Composition, Json, NodeSpec, OutputSpec
 from sdflow.graph.fields import BuildContext
+from sdflow.graph.identity import identity
 from sdflow.graph.node import Node, Path
 from sdflow.graph.references import circle_problem, in_order, references
 from sdflow.graph.registry import Registry
@@ -117,8 +118,8 @@ class _Builder:
     """The state of one build; nothing of it outlives `build`."""
 
     registry: Registry
-    draw: Callable[[str], int]
-    merged: dict[Node, int] = field(default_factory=dict)
+    draw: Callable[[str, int], int]
+    merged: dict[Hashable, int] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     origins: list[list[Origin]] = field(default_factory=list)
     names: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -145,7 +146,7 @@ class _Builder:
         if memo in self.known:
             number = self.known[memo]
         else:
-            context = BuildContext(lambda: self.draw(spec.name))
+            context = BuildContext(lambda place: self.draw(spec.name, place))
             node, problems = validate_node(spec, specs, wires, self.registry, context)
             self.problems.update(dict.fromkeys(problems))
             number = None if node is None else self.merge(node)
@@ -162,7 +163,7 @@ class _Builder:
 
     def merge(self, node: Node) -> int:
         """The number of a node; equal nodes share one."""
-        number = self.merged.setdefault(node, len(self.nodes))
+        number = self.merged.setdefault(identity(node), len(self.nodes))
         if number == len(self.nodes):
             self.nodes.append(node)
             self.origins.append([])
@@ -177,10 +178,13 @@ class _Builder:
             self.problems[found.placed(output.position)] = None
 
 
-def build(composition: Composition, registry: Registry, *, draw: Callable[[str], int] | None = None) -> Graph:
+def build(
+    composition: Composition, registry: Registry, *, draw: Callable[[str, int], int] | None = None
+) -> Graph:
     """Wire the nodes of all cells into one graph.
 
-    `draw` gives the seed for `seed: random` by the name of the node; by default one is drawn per name.
+    `draw` gives the seed for `random` by the name of the node and the place in its list of seeds; by default one
+    is drawn for each.
 
     Raises:
         UserError: every mistake in types, fields, references and kinds, and every cycle.
@@ -196,7 +200,7 @@ def build(composition: Composition, registry: Registry, *, draw: Callable[[str],
     return Graph(nodes, tuple(builder.outputs), builder.names, composition.file)
 
 
-def drawn_once() -> Callable[[str], int]:
-    """A source of random seeds that gives every node name one seed, in all cells alike."""
-    drawn: dict[str, int] = {}
-    return lambda name: drawn.setdefault(name, secrets.randbits(_RANDOM_SEED_BITS))
+def drawn_once() -> Callable[[str, int], int]:
+    """A source of random seeds: one for every name of a node and place in its list of seeds, in all cells alike."""
+    drawn: dict[tuple[str, int], int] = {}
+    return lambda name, place: drawn.setdefault((name, place), secrets.randbits(_RANDOM_SEED_BITS))

@@ -45,20 +45,26 @@ def told(check: Callable[[str], str]) -> BeforeValidator:
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What validating a node's fields may ask for: `draw` gives the seed for `random`."""
+    """What validating a node's fields may ask for.
 
-    draw: Callable[[], int]
+    `draw` gives the seed for `random`, by its place in a list of seeds; one alone stands at 0.
+    """
+
+    draw: Callable[[int], int]
 
 
 def _draw(value: object, info: ValidationInfo) -> object:
     if isinstance(value, tuple):
-        return tuple(_draw(item, info) for item in value)
-    if value == "random":
-        context = info.context
-        if not isinstance(context, BuildContext):
-            raise ValueError("`random` is drawn while planning")
-        return context.draw()
-    return value
+        return tuple(_drawn(item, place, info) for place, item in enumerate(value))
+    return _drawn(value, 0, info)
+
+
+def _drawn(value: object, place: int, info: ValidationInfo) -> object:
+    if value != "random":
+        return value
+    if isinstance(info.context, BuildContext):
+        return info.context.draw(place)
+    raise ValueError("`random` is drawn while planning")
 
 
 _OneSeed: TypeAlias = Annotated[int, Field(ge=0, le=MAX_SEED)]

@@ -51,7 +51,11 @@ def key_of(item: GraphNode, facts: Facts, inferred: Inferred, keys: Mapping[int,
             for path, wire in item.wires()
         },
     }
-    files = {name: facts.file(getattr(node, name)).digest for name, _ in file_fields(type(node))}
+    files = {
+        name: facts.file(path).digest
+        for name, _ in file_fields(type(node))
+        if (path := getattr(node, name)) is not None
+    }
     if files:
         preimage["files"] = dict(files)
     if node.numeric:

@@ -12,6 +12,7 @@ from sdflow.composition import Json
 from sdflow.device import Device
 from sdflow.graph.facts import FileNeed, ModelNeed
 from sdflow.graph.fields import FileMark, NotInKey
+from sdflow.graph.marks import marks_of
 from sdflow.graph.wire import Wire
 from sdflow.values import Model, Spec, State, TrajectorySpec
 
@@ -184,25 +185,27 @@ class Node(BaseModel):
 
 
 def to_json(value: Any) -> Json:
-    """A field's value as JSON. Nested models become mappings, tuples lists."""
+    """A field's value as JSON. Nested models become mappings, tuples lists, -0.0 is 0.0."""
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True)
+        return to_json(value.model_dump(mode="json", by_alias=True))
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
     if isinstance(value, dict):
         return {str(key): to_json(item) for key, item in value.items()}
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, float):
+        return value + 0.0  # which makes 0.0 of -0.0: one value has one text
+    if value is None or isinstance(value, bool | int | str):
         return value
     raise TypeError(f"{type(value).__name__} cannot be part of a key")
 
 
 @cache
 def file_fields(node_type: type[Node]) -> tuple[tuple[str, FileMark], ...]:
-    """Fields that name input files."""
+    """Fields that name input files; a value may be None where the type says so."""
     return tuple(
         (name, mark)
         for name, field in node_type.model_fields.items()
-        for mark in field.metadata
+        for mark in marks_of(field)
         if isinstance(mark, FileMark)
     )
 
@@ -220,7 +223,7 @@ def plain_fields(node_type: type[Node]) -> tuple[str, ...]:
     return tuple(
         name
         for name, field in node_type.model_fields.items()
-        if name not in left_out and not any(isinstance(mark, NotInKey) for mark in field.metadata)
+        if name not in left_out and not any(isinstance(mark, NotInKey) for mark in marks_of(field))
     )
 
 
