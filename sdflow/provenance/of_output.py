@@ -1,9 +1,11 @@
 """What an output picture says of its making, read off the plan and the record of its result."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
-from sdflow.composition import Cell, Composition, Json
+from sdflow.composition import Cell, Composition, FieldValue, Json
 from sdflow.graph.build import Graph, GraphOutput
 from sdflow.graph.fields import seeds_of
 from sdflow.graph.infer import Inferred
@@ -24,36 +26,73 @@ def texts_of_output(
     index: int,
     environment: Mapping[str, Json],
 ) -> dict[str, str]:
-    """The texts that go into one picture: sdflow's own record, and A1111's `parameters`.
+    """As `Origins(composition, plan, files).texts`; what was looked up for a plan is kept until the next one."""
+    global _latest  # noqa: PLW0603 - a plan is asked for thousands of pictures, one after the other
+    origins = _latest
+    asked = (composition, plan, files)
+    if origins is None or any(a is not b for a, b in zip(origins.of, asked, strict=True)):
+        origins = _latest = Origins(*asked)
+    return origins.texts(output, index=index, environment=environment)
 
-    `files` gives the digest of each input file as the recipe names it, `environment` is that of the result's
-    record, so that a picture that is written again from the store gets the same bytes.
+
+@dataclass(frozen=True)
+class Origins:
+    """What is asked for every picture of a plan, looked up once.
+
+    `files` gives the digest of each input file as the recipe names it.
     """
-    upstream = [plan.graph.nodes[n].id for n in _nearest_first(plan.graph, output.wire.node)]
-    cell = next(found for found in composition.cells if found.label == output.cell)
-    facts = _facts(plan.graph, plan.inferred, upstream, index)
-    versions = cast("Mapping[str, str]", environment.get("versions", {}))
-    seed = facts.get("seed")
-    origin = Origin(
-        recipe=_recipe(composition, cell, plan.graph),
-        params=cell.params,
-        cell=cell.label,
-        node=next(
-            name
-            for (label, name), n in plan.graph.names.items()
-            if n == output.wire.node and label == cell.label
-        ),
-        index=index,
-        seeds=(seed,) if isinstance(seed, int) else (),
-        models=_models(plan.graph, plan.inferred, upstream, cell.label),
-        inputs={path: files[path] for path in _inputs(plan.graph, upstream)},
-        versions=versions,
-        numerics={
-            name: environment[name] for name in ("device", "threads", "processor") if name in environment
-        },
-    )
-    facts["version"] = f"sdflow {versions.get('sdflow', '')}".strip()
-    return origin.texts(parameters_text(facts) if "prompt" in facts else "")
+
+    composition: Composition
+    plan: Plan
+    files: Mapping[str, str]
+
+    def texts(self, output: GraphOutput, *, index: int, environment: Mapping[str, Json]) -> dict[str, str]:
+        """The texts that go into one picture: sdflow's own record, and A1111's `parameters`.
+
+        `environment` is that of the result's record, so that a picture that is written again from the store gets
+        the same bytes.
+        """
+        plan, cell, names = self.plan, self._cells[output.cell], self._names[output.cell]
+        upstream = list(_nearest_first(plan.graph, output.wire.node))
+        facts = _facts(plan.graph, plan.inferred, upstream, index)
+        versions = cast("Mapping[str, str]", environment.get("versions", {}))
+        seed = facts.get("seed")
+        origin = Origin(
+            recipe=_recipe(self.composition, cell, plan.graph),
+            params=cell.params,
+            cell=cell.label,
+            node=names[output.wire.node],
+            index=index,
+            seeds=(seed,) if isinstance(seed, int) else (),
+            models=_models(plan.graph, plan.inferred, upstream, names),
+            inputs={path: self.files[path] for path in _inputs(plan.graph, upstream)},
+            versions=versions,
+            numerics={
+                name: environment[name] for name in ("device", "threads", "processor") if name in environment
+            },
+        )
+        facts["version"] = f"sdflow {versions.get('sdflow', '')}".strip()
+        return origin.texts(parameters_text(facts) if "prompt" in facts else "")
+
+    @property
+    def of(self) -> tuple[Composition, Plan, Mapping[str, str]]:
+        """What was looked up in."""
+        return self.composition, self.plan, self.files
+
+    @cached_property
+    def _cells(self) -> Mapping[str, Cell]:
+        return {cell.label: cell for cell in self.composition.cells}
+
+    @cached_property
+    def _names(self) -> Mapping[str, Mapping[int, str]]:
+        """Names of the nodes in each cell, by number; of nodes that are one, the first."""
+        names: dict[str, dict[int, str]] = {}
+        for (cell, name), number in self.plan.graph.names.items():
+            names.setdefault(cell, {}).setdefault(number, name)
+        return names
+
+
+_latest: Origins | None = None
 
 
 def _recipe(composition: Composition, cell: Cell, graph: Graph) -> dict[str, Json]:
@@ -61,13 +100,18 @@ def _recipe(composition: Composition, cell: Cell, graph: Graph) -> dict[str, Jso
     alone = resolved_for_cell(composition.resolved, cell)
     nodes = dict(cast("dict[str, dict[str, Json]]", alone["nodes"]))
     for spec in cell.nodes:
-        sparing = graph.nodes[graph.names[cell.label, spec.name]].sparing
-        if sparing:
-            nodes[spec.name] = {**nodes[spec.name], **sparing}
-        if spec.fields.get("seed") == "random":
-            drawn = graph.nodes[graph.names[cell.label, spec.name]].node.key_fields()["seed"]
-            nodes[spec.name] = {**nodes[spec.name], "seed": drawn}
+        item = graph.nodes[graph.names[cell.label, spec.name]]
+        random = [name for name, value in spec.fields.items() if name == "seed" and _is_random(value)]
+        if random or item.sparing:
+            made = item.node.key_fields()
+            drawn = {name: made[name] for name in random}
+            nodes[spec.name] = {**nodes[spec.name], **item.sparing, **drawn}
     return {**alone, "nodes": cast("Json", nodes)}
+
+
+def _is_random(seed: FieldValue) -> bool:
+    """Whether a seed, or one of a list, was left to chance."""
+    return seed == "random" or (isinstance(seed, list) and "random" in seed)
 
 
 def _nearest_first(graph: Graph, start: int) -> Iterator[int]:
@@ -122,9 +166,10 @@ def _sampler_title(name: Json) -> str | None:
     return SAMPLERS[name].title if isinstance(name, str) else None
 
 
-def _models(graph: Graph, inferred: Inferred, upstream: list[int], cell: str) -> dict[str, Json]:
+def _models(
+    graph: Graph, inferred: Inferred, upstream: list[int], names: Mapping[int, str]
+) -> dict[str, Json]:
     """Each model by the name of its node: source, and for each component its digest and commit."""
-    names = {number: name for (label, name), number in graph.names.items() if label == cell}
     models: dict[str, Json] = {}
     for number in upstream:
         for value in inferred[number].values():
@@ -144,7 +189,8 @@ def _models(graph: Graph, inferred: Inferred, upstream: list[int], cell: str) ->
 
 def _inputs(graph: Graph, upstream: list[int]) -> list[str]:
     return [
-        getattr(graph.nodes[number].node, field)
+        path
         for number in upstream
         for field, _ in file_fields(type(graph.nodes[number].node))
+        if (path := getattr(graph.nodes[number].node, field)) is not None
     ]
