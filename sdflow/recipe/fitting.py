@@ -37,6 +37,8 @@ def fit(param: Param, value: Json) -> Json:
         if param.optional:
             return None
         raise MisfitError(f"must be {_wanted(param)}, not null")
+    if not _is_unicode(value):
+        raise MisfitError("is not valid Unicode: it holds half of a surrogate pair")
     value = _typed(param, value)
     if param.choices is not None and not any(_same(value, choice) for choice in param.choices):
         raise _not_a_choice(param, value)
@@ -93,6 +95,15 @@ def shown(value: Json) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else str(value)
+
+
+def _is_unicode(value: Json) -> bool:
+    """Whether all texts in a value can be written as UTF-8; what comes from Python need not."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, dict):
+        return all(_is_unicode(key) and _is_unicode(item) for key, item in value.items())
+    return not isinstance(value, list) or all(map(_is_unicode, value))
 
 
 def _typed(param: Param, value: Json) -> Json:

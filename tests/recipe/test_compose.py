@@ -379,3 +379,23 @@ def test_compose_raises_all_problems_together() -> None:
     with pytest.raises(UserError) as caught:
         compose(recipe(), Changes(params=("stps=1",), fields=("nodes.x.y=1",)))
     assert [problem.code for problem in caught.value.problems] == ["SDF131", "SDF137"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        Changes(values={"prompt": "a \ud83d cat"}),
+        Changes(values={"sizes": [1, "\udc80"]}),
+        Changes(values={"style": "\ud800"}),
+        Changes(params=("prompt=\udc80",)),
+        Changes(fields=("nodes.sample.rest=[a, \udc80]",)),
+        Changes(axes=("prompt=[a, \udc80]",)),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_refused_wherever_it_comes_from(changes: Changes) -> None:
+    assert {problem.code for problem in draft(recipe(), changes).problems} == {"SDF133"}
+
+
+def test_a_whole_surrogate_pair_is_one_character() -> None:
+    made = compose(recipe(), Changes(values={"prompt": "a \U0001f408"}))
+    assert made.cells[0].params["prompt"] == "a \U0001f408"
