@@ -5,10 +5,11 @@ In Python: `sdflow.load("txt2img.yaml").run(seed=7).images["image"]` is a pictur
 
 from typing import TYPE_CHECKING
 
+from sdflow.version import __version__
+
 if TYPE_CHECKING:
     from sdflow.api import Loaded, Run, load
 
-__version__ = "0.1.0"
 __all__ = ["Loaded", "Run", "__version__", "load"]
 
 

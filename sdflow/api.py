@@ -111,8 +111,10 @@ class Loaded:
             while (event := queue.get()) is not None:
                 yield event
         finally:
+            # Asked to stop before it has begun, a run stops as soon as it begins.
             self.session.stop.set()
             thread.join()
+            self.session.stop.clear()
         if raised:
             raise raised[0]
 

@@ -18,6 +18,7 @@ from sdflow.graph.chance import drawn
 from sdflow.graph.keys import state_key
 from sdflow.graph.plan import PlannedNode
 from sdflow.problems import Problem, UserError
+from sdflow.provenance.of_output import Origins
 from sdflow.store import LostValueError
 from sdflow.values import TrajectorySpec
 from sdflow.workflow import Prepared, RunResult, Session, Wishes, choices_of
@@ -171,14 +172,10 @@ class _Attempt:
         prepared, session = self.prepared, self.session
         digests = {name: file.digest for name, file in prepared.facts.files.items()}
 
-        def texts(output: GraphOutput, index: int, made_in: Mapping[str, Json]) -> Mapping[str, str]:
-            from sdflow.provenance.of_output import texts_of_output
+        origins = Origins(prepared.composition, prepared.plan, digests) if self.metadata else None
 
-            if not self.metadata:
-                return {}
-            return texts_of_output(
-                prepared.composition, prepared.plan, digests, output, index=index, environment=made_in
-            )
+        def texts(output: GraphOutput, index: int, made_in: Mapping[str, Json]) -> Mapping[str, str]:
+            return origins.texts(output, index=index, environment=made_in) if origins is not None else {}
 
         written = WrittenFiles.read(session.store.root / "written.json")
         folder = (self.out or Path()).resolve()

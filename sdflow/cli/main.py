@@ -13,9 +13,9 @@ from types import ModuleType
 
 import click
 
-from sdflow import __version__
 from sdflow.collector import collector_paused
 from sdflow.problems import UserError
+from sdflow.version import __version__
 
 EXIT_FAILED = 1
 EXIT_MISTAKE = 2

@@ -17,24 +17,6 @@ from sdflow.recipe import resolved_for_cell
 from sdflow.values import LatentSpec, Model
 
 
-def texts_of_output(
-    composition: Composition,
-    plan: Plan,
-    files: Mapping[str, str],
-    output: GraphOutput,
-    *,
-    index: int,
-    environment: Mapping[str, Json],
-) -> dict[str, str]:
-    """As `Origins(composition, plan, files).texts`; what was looked up for a plan is kept until the next one."""
-    global _latest  # noqa: PLW0603 - a plan is asked for thousands of pictures, one after the other
-    origins = _latest
-    asked = (composition, plan, files)
-    if origins is None or any(a is not b for a, b in zip(origins.of, asked, strict=True)):
-        origins = _latest = Origins(*asked)
-    return origins.texts(output, index=index, environment=environment)
-
-
 @dataclass(frozen=True)
 class Origins:
     """What is asked for every picture of a plan, looked up once.
@@ -90,9 +72,6 @@ class Origins:
         for (cell, name), number in self.plan.graph.names.items():
             names.setdefault(cell, {}).setdefault(number, name)
         return names
-
-
-_latest: Origins | None = None
 
 
 def _recipe(composition: Composition, cell: Cell, graph: Graph) -> dict[str, Json]:

@@ -90,7 +90,7 @@ def test_a_bug_outside_of_nodes_is_70_too(sdflow: Sdflow, monkeypatch: pytest.Mo
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of our own making")
 
-    monkeypatch.setattr("sdflow.workflow.Session.prepare", broken)
+    monkeypatch.setattr("sdflow.workflow.Session.prepare_graph", broken)
     answer = sdflow("plan", "sum.yaml")
     assert answer.code == 70
     assert "ZeroDivisionError: of our own making\n\nThis is a bug in sdflow" in answer.err
@@ -100,7 +100,7 @@ def test_an_interrupt_is_130(sdflow: Sdflow, monkeypatch: pytest.MonkeyPatch) ->
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sdflow.workflow.Session.prepare", interrupted)
+    monkeypatch.setattr("sdflow.workflow.Session.prepare_graph", interrupted)
     assert sdflow("run", "sum.yaml").code == 130
 
 

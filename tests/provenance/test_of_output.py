@@ -14,7 +14,7 @@ from sdflow.graph.fields import ImageFile, Seed
 from sdflow.graph.node import Node
 from sdflow.graph.registry import Registry
 from sdflow.pictures.texts import RECORD
-from sdflow.provenance.of_output import texts_of_output
+from sdflow.provenance.of_output import Origins
 from sdflow.recipe import Changes
 from sdflow.values import ImageSpec
 from sdflow.workflow import Prepared, Session, Settings
@@ -54,11 +54,8 @@ def prepared(folder: Path, text: str) -> Prepared:
 
 
 def records(made: Prepared) -> dict[str, dict[str, Any]]:
-    digests: dict[str, str] = {}
-    texts = {
-        output.path: texts_of_output(made.composition, made.plan, digests, output, index=0, environment={})
-        for output in made.plan.outputs
-    }
+    origins = Origins(made.composition, made.plan, {})
+    texts = {output.path: origins.texts(output, index=0, environment={}) for output in made.plan.outputs}
     return {path: json.loads(text[RECORD]) for path, text in texts.items()}
 
 

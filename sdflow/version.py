@@ -1,0 +1,3 @@
+"""The version of sdflow, in a place that imports nothing."""
+
+__version__ = "0.1.0"
