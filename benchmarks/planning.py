@@ -44,7 +44,7 @@ def keep_all(session: Session, composition: Composition) -> None:
     for number, keyed in made.keys.items():
         pixel = RawTensor("U8", (1, 1, 1, 3), number.to_bytes(3, "little"))
         outputs = {"image": Encoded("Image", None, {"pixels": pixel})}
-        store.save(keyed.key, dict(keyed.preimage), outputs, seconds=0.1, environment={})
+        store.save(keyed.key, keyed.preimage, outputs, seconds=0.1, environment={})
     names = {place: made.keys[number].key for place, number in made.graph.names.items()}
     session.index.remember(composition.identity, names)
 

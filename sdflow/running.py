@@ -139,7 +139,7 @@ class _Attempt:
         keys = [keyed.key for keyed in made.keys.values()]
         for number in made.order:
             item = made.graph.nodes[number]
-            for _, wire in item.wires():
+            for _, wire in item.inputs:
                 planned = made.inferred[wire.node][wire.port]
                 if isinstance(planned, TrajectorySpec):
                     way = made.keys[wire.node].trajectory

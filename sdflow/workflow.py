@@ -30,7 +30,6 @@ from sdflow.store import (
     DigestMemo,
     Layout,
     MemoryTier,
-    Record,
     RunIndex,
     Store,
     cache_root,
@@ -304,21 +303,17 @@ class _Memory:
     def __post_init__(self) -> None:
         self._previous.update(self.session.index.previous(self.identity))
 
-    def find(self, key: str) -> Kept | None:
-        return _kept(self.session.results.find(key))
+    def keeps(self, key: str) -> bool:
+        return self.session.results.find(key) is not None
 
     def before(self, key: str) -> Kept | None:
-        return _kept(self.session.store.peek(key))
+        return cast("Kept | None", self.session.store.peek(key))
 
     def previous(self, cell: str, node: str) -> str | None:
         return self._previous.get((cell, node))
 
     def seconds(self, node_type: str, scale: str, work: float) -> tuple[float, float] | None:
         return self.session.rates.seconds(node_type, scale, work)
-
-
-def _kept(record: Record | None) -> Kept | None:
-    return cast("Kept | None", record)
 
 
 def choices_of(graph: Graph, wishes: Wishes) -> Choices:

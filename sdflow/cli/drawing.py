@@ -54,7 +54,7 @@ def drawing_of(graph: Graph, plan: Plan | None = None) -> Drawing:
     boxes = [_box(graph, name, numbers, plan) for name, numbers in groups.items()]
     edges: dict[Edge, None] = {}
     for item in graph.nodes:
-        for _, wire in item.wires():
+        for _, wire in item.inputs:
             first = next(iter(graph.nodes[wire.node].node.outputs))
             source, target = number_of[group_of[wire.node]], number_of[group_of[item.id]]
             if source != target:

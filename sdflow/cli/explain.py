@@ -61,13 +61,13 @@ def _lines(it: Explained, width: int) -> Iterator[str]:
             yield ""
             rows = [
                 (path, old, new)
-                for path, old, new in differences(it.previous_record.preimage, dict(keyed.preimage))
+                for path, old, new in differences(it.previous_record.preimage, keyed.preimage)
             ]
             yield table(
                 ["changed", "before", "now"], [list(row) for row in rows], elastic=1, width=width, indent="  "
             )
     yield ""
-    rows_now = [[path, shown(value)] for path, value in flat(dict(keyed.preimage)).items() if value != ""]
+    rows_now = [[path, shown(value)] for path, value in flat(keyed.preimage).items() if value != ""]
     yield table(["made from", ""], rows_now, elastic=1, width=width, indent="  ")
 
 

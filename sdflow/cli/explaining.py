@@ -36,7 +36,7 @@ class Explained:
             "status": self.planned.status,
             "reason": self.planned.reason or None,
             "key": self.planned.key or None,
-            "preimage": dict(keyed.preimage) if keyed else None,
+            "preimage": keyed.preimage if keyed else None,
             "record": _record_json(self.record),
             "previous_key": self.previous or None,
             "previous_preimage": self.previous_record.preimage if self.previous_record else None,

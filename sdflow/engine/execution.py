@@ -202,7 +202,7 @@ class Execution:
             self._announced = False
             for other in self._schedule.give_up(number):
                 self._skip(other, f"{self._plan.graph.nodes[number].name} failed")
-        for _, wire in self._plan.graph.nodes[number].wires():
+        for _, wire in self._plan.graph.nodes[number].inputs:
             self._uses[wire.node] = self._uses.get(wire.node, 1) - 1
             if self._uses[wire.node] <= 0:
                 self._values.pop(wire.node, None)
@@ -318,7 +318,7 @@ def _uses(plan: Plan) -> dict[int, int]:
     """How many running nodes read each node's results."""
     uses: dict[int, int] = {}
     for number in plan.order:
-        for _, wire in plan.graph.nodes[number].wires():
+        for _, wire in plan.graph.nodes[number].inputs:
             uses[wire.node] = uses.get(wire.node, 0) + 1
     return uses
 

@@ -20,7 +20,7 @@ class Schedule:
         self.host: deque[int] = deque()
         self._is_host = {number for number in plan.order if nodes[number].node.lane == "host"}
         self._devices = deque(number for number in plan.order if number not in self._is_host)
-        self._waiting = {n: {wire.node for _, wire in nodes[n].wires()} & running for n in plan.order}
+        self._waiting = {n: {wire.node for _, wire in nodes[n].inputs} & running for n in plan.order}
         self._followers: dict[int, list[int]] = {}
         for number, waiting in self._waiting.items():
             for other in waiting:

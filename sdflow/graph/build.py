@@ -34,31 +34,21 @@ class Origin:
 class GraphNode:
     """One node: its number, its type and fields, and where it was written (several places when merged).
 
-    `rewired` takes the place of the node's own wires, once nodes with equal keys are one. `sparing` are fields that the
-    engine set because there was too little memory.
+    `inputs` are the node's own wires, or where they lead once nodes with equal keys are one. `sparing` are fields that
+    the engine set because there was too little memory.
     """
 
     id: int
     node: Node
     origins: tuple[Origin, ...]
-    rewired: tuple[tuple[Path, Wire], ...] | None = None
+    inputs: tuple[tuple[Path, Wire], ...]
     sparing: Mapping[str, Json] = field(default_factory=dict)
-    _wires: tuple[tuple[Path, Wire], ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        # Planning asks every node for its inputs half a dozen times.
-        wires = tuple(self.node.wires()) if self.rewired is None else self.rewired
-        object.__setattr__(self, "_wires", wires)
 
     @property
     def name(self) -> str:
         """What messages call it: its name in the recipe, with the cell where there is a matrix."""
         origin = self.origins[0]
         return f"{origin.name} [{origin.cell}]" if origin.cell else origin.name
-
-    def wires(self) -> tuple[tuple[Path, Wire], ...]:
-        """Its inputs."""
-        return self._wires
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +99,7 @@ class Graph:
             node = stack.pop()
             if node not in seen:
                 seen.add(node)
-                stack.extend(wire.node for _, wire in self.nodes[node].wires())
+                stack.extend(wire.node for _, wire in self.nodes[node].inputs)
         return frozenset(seen)
 
 
@@ -121,6 +111,7 @@ class _Builder:
     draw: Callable[[str, int], int]
     merged: dict[Hashable, int] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
+    inputs: list[tuple[tuple[Path, Wire], ...]] = field(default_factory=list)
     origins: list[list[Origin]] = field(default_factory=list)
     names: dict[tuple[str, str], int] = field(default_factory=dict)
     outputs: list[GraphOutput] = field(default_factory=list)
@@ -130,8 +121,9 @@ class _Builder:
     def cell(self, cell: Cell) -> None:
         """Add the nodes and outputs of one cell."""
         specs = {spec.name: spec for spec in cell.nodes}
-        wires = Wires()
-        order = in_order(specs)
+        found = {name: tuple(references(spec)) for name, spec in specs.items()}
+        wires = Wires(found)
+        order = in_order(found)
         for circle in order.circles:
             self.problems[circle_problem(circle, specs)] = None
         for name in (*order.names, *order.stuck):
@@ -141,7 +133,7 @@ class _Builder:
 
     def spec(self, spec: NodeSpec, cell: Cell, specs: Mapping[str, NodeSpec], wires: Wires) -> int | None:
         """Add one node; None when it is not valid."""
-        upstream = tuple(wires.numbers.get(ref.node, -1) for _, ref in references(spec))
+        upstream = tuple(wires.numbers.get(ref.node, -1) for _, ref in wires.refs[spec.name])
         memo = (id(spec), upstream)
         if memo in self.known:
             number = self.known[memo]
@@ -166,6 +158,7 @@ class _Builder:
         number = self.merged.setdefault(identity(node), len(self.nodes))
         if number == len(self.nodes):
             self.nodes.append(node)
+            self.inputs.append(tuple(node.wires()))  # asked for half a dozen times
             self.origins.append([])
         return number
 
@@ -195,7 +188,10 @@ def build(
     if builder.problems:
         raise UserError(*builder.problems)
     nodes = tuple(
-        GraphNode(number, node, tuple(builder.origins[number])) for number, node in enumerate(builder.nodes)
+        GraphNode(number, node, tuple(origins), inputs)
+        for number, (node, origins, inputs) in enumerate(
+            zip(builder.nodes, builder.origins, builder.inputs, strict=True)
+        )
     )
     return Graph(nodes, tuple(builder.outputs), builder.names, composition.file)
 

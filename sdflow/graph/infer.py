@@ -20,7 +20,7 @@ def infer(graph: Graph, facts: Facts) -> Inferred:
     found: Inferred = {}
     problems: dict[Problem, None] = {}
     for item in graph.nodes:
-        if any(wire.node not in found for _, wire in item.wires()):
+        if any(wire.node not in found for _, wire in item.inputs):
             continue
         try:
             found[item.id] = item.node.infer(facts, **planned_inputs(item, found))
@@ -42,7 +42,7 @@ def planned_inputs(item: GraphNode, found: Inferred) -> dict[str, Any]:
 def gather(item: GraphNode, value_of: Callable[[int, str], Any]) -> dict[str, Any]:
     """Collect what is on a node's inputs: single values as they are, lists as tuples, absent ones as None."""
     inputs: dict[str, Any] = dict.fromkeys(input_fields(type(item.node)))
-    for path, wire in item.wires():
+    for path, wire in item.inputs:
         value = value_of(wire.node, wire.port)
         if len(path) == 1:
             inputs[str(path[0])] = value

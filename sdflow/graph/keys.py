@@ -7,26 +7,37 @@ descriptions of nodes are not in it. Keys are made from the keys of parents, so 
 proportional to its nodes and wires.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from sdflow.composition import Json
 from sdflow.graph.build import Graph, GraphNode
 from sdflow.graph.facts import Facts
 from sdflow.graph.infer import Inferred
 from sdflow.graph.node import Node, file_fields
-from sdflow.values import Model, TrajectorySpec, digest_of_json
+from sdflow.values import Model, TrajectorySpec, canonical_json, digest_of_json
 
 KEY_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A node's key with what it was made of, and the key of its trajectory where it has one."""
+    """A node's key with what it was made of, as canonical JSON, and the key of its trajectory where it has one.
+
+    As bytes, because a plan has many of these and reads few.
+    """
 
     key: str
-    preimage: Mapping[str, Json]
+    canonical: bytes
     trajectory: str = ""
+
+    @property
+    def preimage(self) -> dict[str, Json]:
+        """What the key was made of."""
+        return cast("dict[str, Json]", json.loads(self.canonical))
 
 
 def make_keys(graph: Graph, facts: Facts, inferred: Inferred) -> dict[int, Keyed]:
@@ -48,7 +59,7 @@ def key_of(item: GraphNode, facts: Facts, inferred: Inferred, keys: Mapping[int,
         "fields": node.key_fields(),
         "inputs": {
             ".".join(map(str, path)).replace("_", "-"): _input(node, wire.node, wire.port, inferred, keys)
-            for path, wire in item.wires()
+            for path, wire in item.inputs
         },
     }
     files = {
@@ -64,7 +75,8 @@ def key_of(item: GraphNode, facts: Facts, inferred: Inferred, keys: Mapping[int,
     if node.open_ended:
         way = {**preimage, "fields": node.key_fields(without=node.open_ended), "trajectory": True}
         trajectory = digest_of_json(way)
-    return Keyed(digest_of_json(preimage), preimage, trajectory)
+    canonical = canonical_json(preimage)
+    return Keyed(hashlib.sha256(canonical).hexdigest(), canonical, trajectory)
 
 
 def state_key(trajectory: str, step: int) -> str:

@@ -46,10 +46,10 @@ def merge_equal_keys(graph: Graph, keys: Mapping[int, Keyed]) -> Merged:
         origins[other] += graph.nodes[number].origins
 
     def rewired(item: GraphNode) -> GraphNode:
-        wires = tuple((path, led(wire)) for path, wire in item.wires())
-        if wires == item.wires() and item.id not in origins:
+        wires = tuple((path, led(wire)) for path, wire in item.inputs)
+        if wires == item.inputs and item.id not in origins:
             return item
-        return replace(item, origins=tuple(origins.get(item.id, item.origins)), rewired=wires)
+        return replace(item, origins=tuple(origins.get(item.id, item.origins)), inputs=wires)
 
     return Merged(
         replace(

@@ -134,7 +134,11 @@ class Node(BaseModel):
     def wires(self) -> Iterator[tuple[Path, Wire]]:
         """Every input with the path of its field, in the order of the fields."""
         for name in input_fields(type(self)):
-            yield from _wires((name,), getattr(self, name))
+            value = getattr(self, name)
+            if isinstance(value, Wire):  # most of them; no generator inside a generator for these
+                yield (name,), value
+            else:
+                yield from _wires((name,), value)
 
     def needs(self) -> Iterator[Need]:
         """Files and models that planning has to read up on."""

@@ -31,8 +31,8 @@ class Kept(Protocol):
 class Memory(Protocol):
     """What the plan asks about earlier runs."""
 
-    def find(self, key: str) -> Kept | None:
-        """The record of a key, when everything it needs is there."""
+    def keeps(self, key: str) -> bool:
+        """Whether the result of a key is there, with everything that belongs to it."""
 
     def before(self, key: str) -> Kept | None:
         """The record of a key, whether its values are still there or not."""
@@ -120,7 +120,7 @@ def plan(graph: Graph, facts: Facts, inferred: Inferred, memory: Memory, choices
     wanted = choices.targets or [output.wire.node for output in graph.outputs]
     targets = tuple(dict.fromkeys(map(merged.number, wanted)))
     needed = graph.upstream(targets)
-    kept = {number: memory.find(keys[number].key) for number in sorted(needed) if number in keys}
+    kept = frozenset(number for number in needed if number in keys and memory.keeps(keys[number].key))
     survey = _Survey(graph, inferred, keys, memory, kept, _forced(merged, needed, choices))
     survey.walk_back(targets)
     nodes: dict[int, PlannedNode] = {}
@@ -143,7 +143,7 @@ class _Survey:
     inferred: Inferred
     keys: Mapping[int, Keyed]
     memory: Memory
-    kept: Mapping[int, Kept | None]
+    kept: frozenset[int]
     forced: frozenset[int]
     running: set[int] = field(default_factory=set)
     states: dict[int, set[int]] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class _Survey:
         stack = [
             n
             for n in (*targets, *self.forced)
-            if n in self.keys and (n in self.forced or self.kept[n] is None)
+            if n in self.keys and (n in self.forced or n not in self.kept)
         ]
         while stack:
             number = stack.pop()
@@ -161,26 +161,26 @@ class _Survey:
                 continue
             self.running.add(number)
             item = self.graph.nodes[number]
-            for _, wire in item.wires():
+            for _, wire in item.inputs:
                 planned = self.inferred[wire.node][wire.port]
                 if isinstance(planned, TrajectorySpec):
                     missing = self._missing(wire.node, item.node.states_needed(planned))
                     if missing:
                         self.states.setdefault(wire.node, set()).update(missing)
                         stack.append(wire.node)
-                elif wire.node in self.keys and self.kept[wire.node] is None:
+                elif wire.node in self.keys and wire.node not in self.kept:
                     stack.append(wire.node)
 
     def _missing(self, source: int, steps: Sequence[int]) -> set[int]:
         way = self.keys[source].trajectory
-        return {s for s in steps if source in self.forced or self.memory.find(state_key(way, s)) is None}
+        return {s for s in steps if source in self.forced or not self.memory.keeps(state_key(way, s))}
 
     def resting_node(self, number: int) -> PlannedNode:
         """A node that does not run."""
         item = self.graph.nodes[number]
         if number not in self.keys:
             return PlannedNode(item, "described", "", None, Cost(), "", ())
-        if self.kept[number] is not None:
+        if number in self.kept:
             return PlannedNode(item, "cached", "cached", self.keys[number], Cost(), "", ())
         reason = "not kept, and nothing that runs needs it"
         return PlannedNode(item, "not needed", reason, self.keys[number], Cost(), "", ())
@@ -192,7 +192,7 @@ class _Survey:
         parts = _components(item, self.inferred)
         scale = digest_of_json([device.name, *sorted(part.digest for part in parts)])
         seconds = self.memory.seconds(item.node.name, scale, cost.work)
-        kept = number not in self.forced and self.kept.get(number) is not None
+        kept = number in self.kept and number not in self.forced
         planned = PlannedNode(
             item,
             "run",
@@ -205,7 +205,7 @@ class _Survey:
             frozenset(self.states.get(number, ())),
             kept,
         )
-        after = frozenset(wire.node for _, wire in item.wires() if wire.node in self.running)
+        after = frozenset(wire.node for _, wire in item.inputs if wire.node in self.running)
         sizes = {part.digest: part.bytes_as_loaded for part in parts if part.dtype}
         return planned, Task(number, after, _checkpoint(item, self.inferred), sizes, cost.activations)
 
@@ -213,7 +213,7 @@ class _Survey:
         """Why a node runs."""
         if item.id in self.forced:
             return "forced"
-        if self.kept[item.id] is not None:
+        if item.id in self.kept:
             steps = ", ".join(map(str, sorted(self.states[item.id])))
             return f"states after steps {steps} wanted"
         origin = item.origins[0]
@@ -227,7 +227,7 @@ class _Survey:
             return "changed since a result that is not kept any more"
         sources = {
             ".".join(map(str, path)).replace("_", "-"): self.graph.nodes[wire.node].origins[0].name
-            for path, wire in item.wires()
+            for path, wire in item.inputs
         }
         return ", ".join(difference(record.preimage, self.keys[item.id].preimage, sources))
 
@@ -241,7 +241,7 @@ def _forced(merged: Merged, needed: frozenset[int], choices: Choices) -> frozens
         return frozenset()
     downstream = set(map(merged.number, choices.forced_on))
     for item in graph.nodes:
-        if any(wire.node in downstream for _, wire in item.wires()):
+        if any(wire.node in downstream for _, wire in item.inputs):
             downstream.add(item.id)
     return frozenset((stored & {*map(merged.number, choices.forced), *downstream}) - choices.done)
 
@@ -256,11 +256,11 @@ def _components(item: GraphNode, inferred: Inferred) -> tuple[Component, ...]:
 
 
 def _models(item: GraphNode, inferred: Inferred) -> list[Model]:
-    values = (inferred[wire.node][wire.port] for _, wire in item.wires())
+    values = (inferred[wire.node][wire.port] for _, wire in item.inputs)
     return [value for value in values if isinstance(value, Model)]
 
 
 def _checkpoint(item: GraphNode, inferred: Inferred) -> str:
     if not any(item.node.components(model) for model in _models(item, inferred)):
         return ""
-    return ",".join(sorted(f"{wire.node}" for _, wire in item.wires() if wire.kind == "Model"))
+    return ",".join(sorted(f"{wire.node}" for _, wire in item.inputs if wire.kind == "Model"))

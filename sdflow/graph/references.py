@@ -3,28 +3,33 @@
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sdflow.composition import FieldValue, NodeSpec, Ref
 from sdflow.graph.node import Path
 from sdflow.problems import Problem
 
+References: TypeAlias = tuple[tuple[Path, Ref], ...]
+
 
 def references(spec: NodeSpec) -> Iterator[tuple[Path, Ref]]:
     """Every reference in a node's fields, with its path."""
     for name, value in spec.fields.items():
-        if isinstance(value, Ref | list | dict):
-            yield from _references((name,), value)
+        if isinstance(value, Ref):  # most of them; no generator inside a generator for these
+            yield (name,), value
+        elif isinstance(value, list | dict):
+            yield from _inner((name,), value)
 
 
-def _references(path: Path, value: FieldValue) -> Iterator[tuple[Path, Ref]]:
+def _inner(path: Path, value: FieldValue) -> Iterator[tuple[Path, Ref]]:
     if isinstance(value, Ref):
         yield path, value
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _references((*path, index), item)
+            yield from _inner((*path, index), item)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _references((*path, key), item)
+            yield from _inner((*path, key), item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,13 @@ class Ordered:
     stuck: tuple[str, ...]
 
 
-def in_order(specs: Mapping[str, NodeSpec]) -> Ordered:
-    """Order the nodes of a cell. References to nodes that do not exist are passed over.
+def in_order(found: Mapping[str, References]) -> Ordered:
+    """Order the nodes of a cell by their references; those to nodes that do not exist are passed over.
 
     Kahn's algorithm; time proportional to nodes and references.
     """
-    waiting = {
-        name: {ref.node for _, ref in references(spec) if ref.node in specs} for name, spec in specs.items()
-    }
-    followers: dict[str, list[str]] = {name: [] for name in specs}
+    waiting = {name: {ref.node for _, ref in refs if ref.node in found} for name, refs in found.items()}
+    followers: dict[str, list[str]] = {name: [] for name in found}
     for name, needed in waiting.items():
         for other in needed:
             followers[other].append(name)
@@ -59,7 +62,7 @@ def in_order(specs: Mapping[str, NodeSpec]) -> Ordered:
             if missing[follower] == 0:
                 ready.append(follower)
     done = set(names)
-    stuck = tuple(name for name in specs if name not in done)
+    stuck = tuple(name for name in found if name not in done)
     return Ordered(tuple(names), _circles(stuck, waiting, done), stuck)
 
 

@@ -10,7 +10,7 @@ from sdflow.composition import FieldValue, NodeSpec, Ref
 from sdflow.graph.descriptions import descriptions
 from sdflow.graph.fields import BuildContext
 from sdflow.graph.node import Node, Path
-from sdflow.graph.references import references
+from sdflow.graph.references import References, references
 from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Wire, a
 from sdflow.problems import Problem, nearest
@@ -25,8 +25,9 @@ class Unknown:
 
 @dataclass(slots=True)
 class Wires:
-    """What references of one cell lead to: numbers of valid nodes, and the types of those that did not pass."""
+    """The references of one cell, and what they lead to: numbers of valid nodes, types of those that did not pass."""
 
+    refs: Mapping[str, References]
     numbers: dict[str, int] = field(default_factory=dict)
     types: dict[int, type[Node]] = field(default_factory=dict)
     failed: dict[str, type[Node] | None] = field(default_factory=dict)
@@ -52,7 +53,7 @@ def validate_node(
     problems: list[Problem] = []
     bad: set[Path] = set()
     good: dict[Path, Wire] = {}
-    for path, ref in references(spec):
+    for path, ref in wires.refs[spec.name]:
         found = wires.find(ref)
         if isinstance(found, Wire):
             good[path] = found

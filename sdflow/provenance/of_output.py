@@ -98,7 +98,7 @@ def _nearest_first(graph: Graph, start: int) -> Iterator[int]:
     seen, wave = {start}, [start]
     while wave:
         yield from wave
-        following = [wire.node for number in wave for _, wire in graph.nodes[number].wires()]
+        following = [wire.node for number in wave for _, wire in graph.nodes[number].inputs]
         wave = [number for number in dict.fromkeys(following) if number not in seen]
         seen.update(wave)
 

@@ -72,7 +72,7 @@ def test_the_table_in_the_readme_is_that_of_the_results() -> None:
 
 def test_a_ladder_takes_both_nodes_of_the_rung_before() -> None:
     graph = build(composed(ladder(6)), TRIVIAL)
-    wires = [[wire.node for _, wire in item.wires()] for item in graph.nodes]
+    wires = [[wire.node for _, wire in item.inputs] for item in graph.nodes]
     assert wires == [[], [], [0, 1], [0, 1], [2, 3], [2, 3]]
     assert ends(ladder(6)) == ["n4", "n5"]
     assert ends(chain(6)) == ["n5"]

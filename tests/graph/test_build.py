@@ -28,7 +28,7 @@ def test_nodes_come_after_those_that_feed_them_whatever_the_order_in_the_file() 
     places = {name: number for (_, name), number in graph.names.items()}
     assert places["sum"] > max(places["one"], places["two"])
     assert places["twice"] > places["sum"]
-    assert [wire.node for _, wire in graph.nodes[places["sum"]].wires()] == [places["one"], places["two"]]
+    assert [wire.node for _, wire in graph.nodes[places["sum"]].inputs] == [places["one"], places["two"]]
 
 
 def test_equal_nodes_are_one_node_in_a_cell_and_across_cells() -> None:

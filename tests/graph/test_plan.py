@@ -17,9 +17,8 @@ class Remembered:
     records: dict[str, "Row"] = field(default_factory=dict)
     last: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def find(self, key: str) -> Kept | None:
-        row = self.records.get(key)
-        return row if row is not None and row.there else None
+    def keeps(self, key: str) -> bool:
+        return key in self.records and self.records[key].there
 
     def before(self, key: str) -> Kept | None:
         return self.records.get(key)
@@ -35,7 +34,7 @@ class Remembered:
             if number not in made.nodes:
                 continue
             keyed = made.keys[number]
-            self.records[keyed.key] = Row(dict(keyed.preimage))
+            self.records[keyed.key] = Row(keyed.preimage)
             self.last[place] = keyed.key
 
 
@@ -106,7 +105,7 @@ def test_reasons_name_the_change() -> None:
         "top": "input sum changed",
     }
     made = planned(changed(top={"plus": 3, "most": 9}), memory)
-    assert said(made)["top"] == "plus 1 → 3, most 255 → 9"
+    assert said(made)["top"] == "most 255 → 9, plus 1 → 3"
 
 
 def test_an_output_that_is_there_needs_nothing_before_it() -> None:
