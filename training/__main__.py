@@ -1,0 +1,46 @@
+"""python -m training STAGE… : trains toybox.
+
+`all` runs every stage in order; each goes on where it stopped. `publish` makes the result what sdflow ships.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.config import read_config
+from training.stages import STAGES, Run, publish
+
+HERE = Path(__file__).parent
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the stages that are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument(
+        "stages", nargs="+", choices=(*STAGES, "all"), metavar="STAGE", help=", ".join(STAGES)
+    )
+    parser.add_argument(
+        "--run", type=Path, default=HERE / "runs" / "toybox", help="folder of all that is made"
+    )
+    parser.add_argument(
+        "--config", type=Path, action="append", default=[], help="a file over toybox.toml; may be given again"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", help="one value instead"
+    )
+    parser.add_argument("--model", type=Path, help="evaluate this model, a folder in diffusers' layout")
+    given = parser.parse_args(arguments)
+    try:
+        config = read_config([HERE / "toybox.toml", *given.config], given.set)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    run = Run(config, given.run, given.model)
+    names = [
+        name for given_name in given.stages for name in (STAGES if given_name == "all" else (given_name,))
+    ]
+    for name in names:
+        {**STAGES, "publish": publish}[name](run)
+
+
+if __name__ == "__main__":
+    main()

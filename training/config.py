@@ -1,0 +1,168 @@
+"""The one file that says how toybox is trained."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Artwork(_Part):
+    """The package of drawings, by name in the npm registry; or a folder of drawings that is there already."""
+
+    package: str
+    version: str
+    integrity: str
+    folder: Path | None = None
+
+
+class Scenes(_Part):
+    """How many scenes are rendered: to train on, and to measure with."""
+
+    count: int = Field(ge=16)
+    measured: int = Field(ge=8)
+
+
+class Tokenizer(_Part):
+    """How many tokens the vocabulary has, the two special ones among them."""
+
+    tokens: int = Field(ge=600)
+
+
+class Fit(_Part):
+    """How long and how a part is trained.
+
+    The learning rate rises over `warmup` steps, stays, and falls to nothing over the last `decay` of the time.
+    """
+
+    minutes: float = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    muon_rate: float = Field(gt=0)
+    warmup: int = Field(default=100, ge=1)
+    decay: float = Field(default=0.3, ge=0, le=1)
+    average: float = Field(default=0.999, ge=0, lt=1)
+
+
+class Crops(_Part):
+    """Pieces of pictures that an autoencoder learns from, until a share of its time has passed."""
+
+    until: float = Field(gt=0, le=1)
+    side: int = Field(ge=32, le=128, multiple_of=8)
+    batch: int = Field(ge=1)
+
+
+class Autoencoder(_Part):
+    """AutoencoderKL: four levels, a factor of 8, four channels."""
+
+    channels: tuple[int, int, int, int]
+    layers: int = Field(ge=1)
+    kl: float = Field(ge=0)
+    crops: tuple[Crops, ...]
+    fit: Fit
+
+
+class TinyAutoencoder(_Part):
+    """AutoencoderTiny, taught by the autoencoder's latents."""
+
+    channels: int = Field(ge=8)
+    crops: tuple[Crops, ...]
+    fit: Fit
+
+
+class Text(_Part):
+    """CLIPTextModel."""
+
+    width: int
+    layers: int
+    heads: int
+
+
+class Unet(_Part):
+    """UNet2DConditionModel: channels of its levels, and at which of them it attends to the prompt."""
+
+    channels: tuple[int, ...]
+    attends: tuple[bool, ...]
+    layers: int = Field(ge=1)
+    head: int
+
+
+class Diffusion(_Part):
+    """Text encoder and UNet, trained together.
+
+    Attributes:
+        batch: samples in each process and step.
+        unprompted: the share of samples whose caption is left empty, for classifier-free guidance.
+        offset_noise: of each channel's mean, so that dark and light pictures are reached.
+        snr: the limit of the min-SNR weighting (https://arxiv.org/abs/2303.09556).
+    """
+
+    batch: int = Field(ge=1)
+    unprompted: float = Field(ge=0, le=1)
+    offset_noise: float = Field(ge=0)
+    snr: float = Field(gt=0)
+    text: Text
+    unet: Unet
+    fit: Fit
+
+
+class Classifier(_Part):
+    """The judge of pictures."""
+
+    channels: tuple[int, ...]
+    batch: int = Field(ge=1)
+    fit: Fit
+
+
+class Evaluation(_Part):
+    """How the trained model is asked."""
+
+    guidance: float = Field(ge=0)
+    steps: int = Field(ge=1)
+    seeds: int = Field(ge=1)
+    prompts: int = Field(ge=1)
+
+
+class Config(_Part):
+    """Everything that training depends on, besides the code.
+
+    Attributes:
+        processes: that train side by side, one thread each, on the CPU; a GPU is used by one.
+    """
+
+    seed: int
+    processes: int = Field(ge=1)
+    artwork: Artwork
+    scenes: Scenes
+    tokenizer: Tokenizer
+    autoencoder: Autoencoder
+    tiny_autoencoder: TinyAutoencoder
+    diffusion: Diffusion
+    classifier: Classifier
+    evaluation: Evaluation
+
+
+def read_config(paths: Sequence[Path], changes: Sequence[str] = ()) -> Config:
+    """The first file, what later ones say instead, and then `section.field=value` (a TOML value).
+
+    Raises:
+        ValueError: something is wrong in a file or a change; the message says what and where.
+    """
+    data: dict[str, Any] = {}
+    for path in paths:
+        data = _laid_over(data, tomllib.loads(path.read_text(encoding="utf-8")))
+    for change in changes:
+        data = _laid_over(data, tomllib.loads(change))
+    return Config.model_validate(data)
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        merged[name] = _laid_over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

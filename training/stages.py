@@ -1,0 +1,144 @@
+"""The stages of training, each of which goes on from what earlier ones left in the run's folder."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import sdflow
+from training import export
+from training.artwork import fetch_artwork
+from training.autoencoder import TrainedAutoencoder
+from training.classifier import TrainedJudge
+from training.config import Config, Fit
+from training.dataset import read_dataset, render_dataset
+from training.diffusion import TrainedDiffusion
+from training.fit import Trained, train
+from training.judging import SHIPPED, freeze
+from training.latents import encode, read_latents
+from training.report import RESULTS, evaluate_model, write_table
+from training.tiny_autoencoder import TrainedTinyAutoencoder
+from training.tokenizer import train_tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training of toybox: what it is told, the folder of all that it makes, and whom else to evaluate."""
+
+    config: Config
+    folder: Path
+    model: Path | None = None
+
+
+def artwork(run: Run) -> Path:
+    """The drawings."""
+    return fetch_artwork(run.config.artwork, run.folder / "artwork")
+
+
+def scenes(run: Run) -> None:
+    """Pictures and captions to train on, and others to measure with."""
+    wanted, drawings = run.config.scenes, artwork(run)
+    for name, count in (("train", wanted.count), ("measured", wanted.measured)):
+        render_dataset(
+            run.folder / "scenes",
+            name,
+            count,
+            seed=run.config.seed,
+            artwork=drawings,
+            processes=run.config.processes,
+        )
+
+
+def tokenizer(run: Run) -> None:
+    """The vocabulary of the captions."""
+    captions = read_dataset(run.folder / "scenes", "train").captions
+    train_tokenizer(captions, run.config.tokenizer.tokens, run.folder / "tokenizer")
+
+
+def autoencoder(run: Run) -> None:
+    """Pictures to latents and back."""
+    make = partial(TrainedAutoencoder, run.config.autoencoder, run.folder / "scenes" / "train.npy")
+    _train(run, "autoencoder", make, run.config.autoencoder.fit)
+
+
+def latents(run: Run) -> None:
+    """All scenes as latents."""
+    model = export.trained_autoencoder(run.config, run.folder)
+    pictures = run.folder / "scenes" / "train.npy"
+    encode(model, pictures, run.folder / "latents.pt", processes=run.config.processes)
+
+
+def diffusion(run: Run) -> None:
+    """Text encoder and UNet."""
+    make = partial(
+        TrainedDiffusion,
+        run.config.diffusion,
+        run.folder / "tokenizer",
+        [run.folder / "latents.pt"],
+        read_dataset(run.folder / "scenes", "train").captions,
+    )
+    _train(run, "diffusion", make, run.config.diffusion.fit)
+
+
+def tiny_autoencoder(run: Run) -> None:
+    """A small decoder for previews."""
+    factor = read_latents(run.folder / "latents.pt").scaling_factor
+    teacher = run.folder / "teacher"
+    export.trained_autoencoder(run.config, run.folder, factor).save_pretrained(teacher)
+    make = partial(
+        TrainedTinyAutoencoder, run.config.tiny_autoencoder, teacher, run.folder / "scenes" / "train.npy"
+    )
+    _train(run, "tiny-autoencoder", make, run.config.tiny_autoencoder.fit)
+
+
+def classifier(run: Run) -> None:
+    """The judge of the evaluation."""
+    make = partial(TrainedJudge, run.config.classifier, run.folder / "scenes")
+    _train(run, "classifier", make, run.config.classifier.fit)
+    freeze(run.config.classifier, run.folder)
+
+
+def ship(run: Run) -> None:
+    """The models as sdflow ships them."""
+    factor = read_latents(run.folder / "latents.pt").scaling_factor
+    export.export_model(run.config, run.folder, factor, run.folder / "models" / "toybox")
+    if (run.folder / "tiny-autoencoder").is_dir():
+        export.export_tiny_autoencoder(run.config, run.folder, run.folder / "models" / "toybox-taesd")
+
+
+def evaluation(run: Run) -> None:
+    """How good the models are, as figures and as a sheet of fixed prompts."""
+    model = run.model or run.folder / "models" / "toybox"
+    evaluate_model(run.config, run.folder, model, run.folder / "results")
+
+
+def publish(run: Run) -> None:
+    """What the run has made becomes what sdflow ships: models, the judge, figures and the sheet."""
+    shipped = Path(sdflow.__file__).parent / "models" / "shipped"
+    for model in (run.folder / "models").iterdir():
+        shutil.rmtree(shipped / model.name, ignore_errors=True)
+        shutil.copytree(model, shipped / model.name)
+    if (run.folder / "judge.safetensors").is_file():
+        shutil.copy(run.folder / "judge.safetensors", SHIPPED)
+    shutil.copytree(run.folder / "results", RESULTS, dirs_exist_ok=True)
+    write_table()
+
+
+def _train(run: Run, name: str, make: Callable[[], Trained], fit: Fit) -> None:
+    train(make, fit, run.folder / name, seed=run.config.seed, processes=run.config.processes)
+
+
+# In the order in which they follow each other; `publish` changes the checkout and is not one of all.
+STAGES: Mapping[str, Callable[[Run], object]] = {
+    "artwork": artwork,
+    "scenes": scenes,
+    "tokenizer": tokenizer,
+    "autoencoder": autoencoder,
+    "latents": latents,
+    "diffusion": diffusion,
+    "tiny-autoencoder": tiny_autoencoder,
+    "ship": ship,
+    "classifier": classifier,
+    "evaluate": evaluation,
+}
