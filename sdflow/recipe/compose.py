@@ -1,7 +1,8 @@
 """Recipe and changes in, composition out: params filled in, fields set, the matrix expanded, files named."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from sdflow.composition import Cell, Composition, Json
 from sdflow.problems import Position, Problem, UserError
@@ -147,11 +148,20 @@ def _axis(argument: Argument, recipe: RecipeFile, problems: list[Problem]) -> li
         unknown = unknown_param(argument.name, recipe, argument.at_name())
         problems.extend([unknown] if unknown else [])
         return []
+    axis: list[Json] = []
+    misfits: list[MisfitError] = []
     try:
-        axis = _axis_values(param, argument.value)
+        fitted = _axis_values(param, argument.value)
     except MisfitError as error:
-        message = f"`{argument.name}` {error}"
-        problems.append(Problem("SDF133", message, argument.at_value(), hint=error.hint))
+        fitted, misfits = [], [error]
+    for value in fitted:
+        try:
+            axis.append(value())
+        except MisfitError as error:
+            misfits.append(error)
+    if misfits:
+        said = {f"`{argument.name}` {error}": error.hint for error in misfits}
+        problems += [Problem("SDF133", text, argument.at_value(), hint=hint) for text, hint in said.items()]
         return []
     wrong = check_axis(argument.name, axis)
     if wrong is not None:
@@ -160,11 +170,12 @@ def _axis(argument: Argument, recipe: RecipeFile, problems: list[Problem]) -> li
     return axis
 
 
-def _axis_values(param: Param, text: str) -> list[Json]:
+def _axis_values(param: Param, text: str) -> list[Callable[[], Json]]:
+    """Each value of an axis, still to be fitted, so that all that do not fit are told."""
     if text.startswith("["):
         values = read_flow(text)
-        return [fit(param, value) for value in values] if isinstance(values, list) else []
-    return [fit_text(param, part.strip()) for part in text.split(",")] if text.strip() else []
+        return [partial(fit, param, value) for value in values] if isinstance(values, list) else []
+    return [partial(fit_text, param, part.strip()) for part in text.split(",")] if text.strip() else []
 
 
 def _used_params(templates: NodeTemplates, outputs: list[Output]) -> frozenset[str]:

@@ -161,6 +161,14 @@ def test_a_param_that_nothing_uses_is_not_taken_in_silence() -> None:
     assert codes(text=text) == []
 
 
+def test_every_value_of_an_axis_that_does_not_fit_is_told() -> None:
+    for axis in ("steps=x,2,y,x", "steps=[x, 2, y, x]"):
+        told = [problem.message for problem in draft(recipe(), Changes(axes=(axis,))).problems]
+        assert len(told) == 2, told
+        assert "`x`" in told[0]
+        assert "`y`" in told[1]
+
+
 def test_problems_of_options_point_into_the_command_line() -> None:
     drafted = draft(recipe(), Changes(params=("seed=1", "steps=x"), axes=("sed=1",)))
     first, second = drafted.problems
