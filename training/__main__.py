@@ -1,14 +1,15 @@
 """python -m training STAGE… : trains toybox.
 
-`all` runs every stage in order; each goes on where it stopped. `publish` makes the result what sdflow ships.
+`all` runs every stage in order; each goes on where it stopped. `publish` makes the result what sdflow
+ships; `adopt` begins a run with what it ships.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.config import read_config
-from training.stages import STAGES, Run, publish
+from training.config import keep_settings, read_config
+from training.stages import ASIDE, STAGES, Run
 
 HERE = Path(__file__).parent
 
@@ -17,7 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the stages that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument(
-        "stages", nargs="+", choices=(*STAGES, "all"), metavar="STAGE", help=", ".join(STAGES)
+        "stages",
+        nargs="+",
+        choices=(*STAGES, *ASIDE, "all"),
+        metavar="STAGE",
+        help=", ".join((*STAGES, *ASIDE)),
     )
     parser.add_argument(
         "--run", type=Path, default=HERE / "runs" / "toybox", help="folder of all that is made"
@@ -32,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         config = read_config([HERE / "toybox.toml", *given.config], given.set)
+        keep_settings(config, given.run)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     run = Run(config, given.run, given.model)
@@ -39,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         name for given_name in given.stages for name in (STAGES if given_name == "all" else (given_name,))
     ]
     for name in names:
-        {**STAGES, "publish": publish}[name](run)
+        {**STAGES, **ASIDE}[name](run)
 
 
 if __name__ == "__main__":

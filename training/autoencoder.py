@@ -42,11 +42,12 @@ class TrainedAutoencoder(Trained):
         super().__init__()
         self.settings = settings
         self.model = build_autoencoder(settings)
-        self._pictures = mapped(pictures)
+        self._path = pictures
+        self._pictures = torch.empty(0)
 
     def place(self, device: torch.device) -> None:
         """The pictures."""
-        self._pictures = self._pictures.to(device)
+        self._pictures = mapped(self._path).to(device)
 
     def forward(self, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Of pixels, float[batch, 3, side, side] in [-1, 1]."""

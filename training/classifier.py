@@ -7,6 +7,7 @@ it looks at shapes and not at the last pixel.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +21,24 @@ from training.chance import Chance
 from training.config import Classifier
 from training.dataset import read_dataset
 from training.fit import Trained, weights
-from training.scenes import Scene
-from training.vocabulary import HUES, THINGS
+from training.scenes import Kind, Scene
+from training.vocabulary import COLOURS, HUES, THINGS
 
 OBJECTS = tuple(THINGS)
 TINTS = ("own", *HUES)
-MOST = 4
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# How many answers each question has; all but the first have one right answer.
+ANSWERS = {
+    "objects": len(OBJECTS),
+    "kind": len(KINDS),
+    "background": len(BACKGROUNDS),
+    "count": 4,
+    "colour": len(TINTS),
+}
 
 
 class Judge(nn.Module):
-    """Residual convolutions, then four answers: objects, background, count and colour."""
+    """Residual convolutions, then an answer to each question."""
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
@@ -44,22 +53,15 @@ class Judge(nn.Module):
             layers += [_Residual(before, width)]
             before = width
         self.body = nn.Sequential(*layers)
-        self.objects = nn.Linear(before, len(OBJECTS))
-        self.background = nn.Linear(before, len(BACKGROUNDS))
-        self.count = nn.Linear(before, MOST)
-        self.colour = nn.Linear(before, len(TINTS))
+        self.answers = nn.ModuleDict(
+            {question: nn.Linear(before, count) for question, count in ANSWERS.items()}
+        )
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         """Logits [batch, classes] by question, of float[batch, 3, 128, 128] in [-1, 1]."""
         features = self.body(pixels)
-        most, mean = features.amax((2, 3)), features.mean((2, 3))
-        both = most + mean
-        return {
-            "objects": self.objects(both),
-            "background": self.background(both),
-            "count": self.count(both),
-            "colour": self.colour(both),
-        }
+        seen = features.amax((2, 3)) + features.mean((2, 3))
+        return {question: answer(seen) for question, answer in self.answers.items()}
 
 
 class _Residual(nn.Module):
@@ -77,68 +79,68 @@ class _Residual(nn.Module):
         return F.relu(inner + self.norms[2](self.past(x)))
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What scenes show: objects as ones in float[scenes, objects], the rest as indices; colour -1 where it is mixed."""
+def labels(scenes: Sequence[Scene]) -> dict[str, Tensor]:
+    """What scenes show, by question: objects as ones in float[scenes, objects], all else as indices.
 
-    objects: Tensor
-    background: Tensor
-    count: Tensor
-    colour: Tensor
-
-
-def labels(scenes: Sequence[Scene]) -> Labels:
-    """Of scenes that were rendered."""
+    -1 where a question has no answer: colours of grey and sepia pictures.
+    """
     shown = torch.zeros(len(scenes), len(OBJECTS))
     for row, scene in enumerate(scenes):
         shown[row, [OBJECTS.index(placed.thing) for placed in scene.placed]] = 1.0
-    tints = [TINTS.index(scene.placed[0].colour or "own") if not scene.style else -1 for scene in scenes]
-    return Labels(
-        shown,
-        torch.tensor([BACKGROUNDS.index(scene.background) for scene in scenes]),
-        torch.tensor([len(scene.placed) - 1 for scene in scenes]),
-        torch.tensor(tints),
-    )
+    grey = [scene.style in {"grey", "sepia"} for scene in scenes]
+    backgrounds = [
+        -1 if colourless and scene.background in COLOURS else BACKGROUNDS.index(scene.background)
+        for scene, colourless in zip(scenes, grey, strict=True)
+    ]
+    colours = [
+        -1 if colourless else TINTS.index(scene.placed[0].colour or "own")
+        for scene, colourless in zip(scenes, grey, strict=True)
+    ]
+    return {
+        "objects": shown,
+        "kind": torch.tensor([KINDS.index(scene.kind) for scene in scenes]),
+        "background": torch.tensor(backgrounds),
+        "count": torch.tensor([len(scene.placed) - 1 for scene in scenes]),
+        "colour": torch.tensor(colours),
+    }
 
 
 class TrainedJudge(Trained):
-    """Cross-entropy of the four answers."""
+    """Cross-entropy of all answers."""
 
     def __init__(self, settings: Classifier, folder: Path) -> None:
         super().__init__()
         self.settings = settings
         self.model = Judge(settings.channels)
-        data = read_dataset(folder, "train")
-        told = labels(data.scenes)
-        self._pictures = mapped(folder / "train.npy")
-        self._labels: tuple[Tensor, ...] = (told.objects, told.background, told.count, told.colour)
+        self._folder = folder
+        self._pictures, self._labels = torch.empty(0), dict[str, Tensor]()
 
     def place(self, device: torch.device) -> None:
         """Pictures and labels."""
-        self._pictures = self._pictures.to(device)
-        self._labels = tuple(part.to(device) for part in self._labels)
+        told = labels(read_dataset(self._folder, "train").scenes)
+        self._labels = {question: answer.to(device) for question, answer in told.items()}
+        self._pictures = mapped(self._folder / "train.npy").to(device)
 
     def forward(self, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Of pixels and the four kinds of labels."""
-        pixels, objects, background, count, colour = batch
+        """Of pixels and the labels in the order of the questions."""
+        pixels, *told = batch
         said = self.model(roughened(pixels))
-        losses = {
-            "objects": 20 * F.binary_cross_entropy_with_logits(said["objects"].float(), objects),
-            "background": F.cross_entropy(said["background"].float(), background),
-            "count": F.cross_entropy(said["count"].float(), count),
-            "colour": F.cross_entropy(said["colour"].float(), colour, ignore_index=-1),
-        }
+        losses = {}
+        for (question, logits), answer in zip(said.items(), told, strict=True):
+            if question == "objects":  # the mean is over 82 answers, of which one or two are yes
+                losses[question] = 20 * F.binary_cross_entropy_with_logits(logits.float(), answer)
+            else:
+                losses[question] = F.cross_entropy(logits.float(), answer, ignore_index=-1)
         return torch.stack(list(losses.values())).sum(), losses
 
     def batch(self, chance: Chance, progress: float) -> tuple[Tensor, ...]:
         """Random scenes."""
         chosen = chance.integers(len(self._pictures), self.settings.batch)
-        return (as_pixels(self._pictures[chosen]), *(part[chosen] for part in self._labels))
+        return (as_pixels(self._pictures[chosen]), *(self._labels[question][chosen] for question in ANSWERS))
 
     def plainly_stepped(self) -> frozenset[nn.Parameter]:
         """The first convolution and the answers."""
-        model = self.model
-        return frozenset(weights(model.body[0], model.objects, model.background, model.count, model.colour))
+        return frozenset(weights(self.model.body[0], *self.model.answers.values()))
 
 
 def roughened(pixels: Tensor) -> Tensor:
@@ -150,9 +152,10 @@ def roughened(pixels: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the judge says of one picture: the two likeliest objects, background, count and colour."""
+    """What the judge says of one picture: the two likeliest objects, kind, background, count and colour."""
 
     objects: tuple[str, ...]
+    kind: str
     background: str
     count: int
     colour: str
@@ -165,8 +168,14 @@ def judged(judge: Judge, pictures: npt.NDArray[np.uint8]) -> list[Seen]:
         parts = [judge(as_pixels(pictures[start : start + 64])) for start in range(0, len(pictures), 64)]
     said = {question: torch.cat([part[question] for part in parts]) for question in parts[0]}
     objects = said["objects"].topk(2).indices.tolist()
-    rest = [said[question].argmax(1).tolist() for question in ("background", "count", "colour")]
+    rest = [said[question].argmax(1).tolist() for question in ("kind", "background", "count", "colour")]
     return [
-        Seen(tuple(OBJECTS[index] for index in pair), BACKGROUNDS[background], count + 1, TINTS[colour])
-        for pair, background, count, colour in zip(objects, *rest, strict=True)
+        Seen(
+            tuple(OBJECTS[index] for index in pair),
+            KINDS[kind],
+            BACKGROUNDS[background],
+            count + 1,
+            TINTS[colour],
+        )
+        for pair, kind, background, count, colour in zip(objects, *rest, strict=True)
     ]

@@ -1,5 +1,6 @@
 """The one file that says how toybox is trained."""
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -144,6 +145,35 @@ class Config(_Part):
     diffusion: Diffusion
     classifier: Classifier
     evaluation: Evaluation
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """The settings that a run cannot change once it has begun: its scenes, its vocabulary, the shapes of its nets."""
+    told = config.model_dump(mode="json", include={"seed", "artwork", "scenes", "tokenizer"})
+    nets = {
+        "autoencoder": {"channels", "layers"},
+        "tiny_autoencoder": {"channels"},
+        "classifier": {"channels"},
+    }
+    nets["diffusion"] = {"text", "unet"}
+    return told | config.model_dump(mode="json", include=nets)
+
+
+def keep_settings(config: Config, run: Path) -> None:
+    """Notes the settings in the run's folder, or sees that they are those that it began with.
+
+    Raises:
+        ValueError: they are others; the message says which.
+    """
+    path, wanted = run / "settings.json", settings_of(config)
+    if not path.is_file():
+        run.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        return
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    others = ", ".join(name for name, value in wanted.items() if begun.get(name) != value)
+    if others:
+        raise ValueError(f"{run} was begun with other settings of {others}; give another folder with --run")
 
 
 def read_config(paths: Sequence[Path], changes: Sequence[str] = ()) -> Config:

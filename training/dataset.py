@@ -31,9 +31,9 @@ class Dataset:
 
 
 def render_dataset(
-    folder: Path, name: str, count: int, *, seed: int, artwork: Path, processes: int
+    folder: Path, name: str, count: int, *, seed: int, artwork: Path, processes: int, holding_out: bool = True
 ) -> Dataset:
-    """`count` scenes that hold nothing held out, rendered by several processes; read if they are there already."""
+    """`count` scenes by lot, rendered by several processes; read if they are there already."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures, told = folder / f"{name}.npy", folder / f"{name}.json"
     if not told.is_file():
@@ -42,12 +42,14 @@ def render_dataset(
         sizes = [min(_CHUNK, count - start) for start in range(0, count, _CHUNK)]
         seeds = [f"{seed} {name} {index}" for index in range(len(sizes))]
         with ProcessPoolExecutor(processes) as pool:
-            for part, drawn in pool.map(_chunk, repeat(artwork), seeds, sizes):
+            for part, drawn in pool.map(_chunk, repeat(artwork), seeds, sizes, repeat(holding_out)):
                 array[len(scenes) : len(scenes) + len(part)] = drawn
                 scenes += part
                 print(f"scenes {name}: {len(scenes):,} of {count:,}", flush=True)
         array.flush()
-        told.write_text(json.dumps([asdict(scene) for scene in scenes]), encoding="utf-8")
+        writing = told.with_suffix(".writing")
+        writing.write_text(json.dumps([asdict(scene) for scene in scenes]), encoding="utf-8")
+        writing.replace(told)
     return read_dataset(folder, name)
 
 
@@ -64,7 +66,12 @@ def read_dataset(folder: Path, name: str) -> Dataset:
     return Dataset(scenes, np.load(folder / f"{name}.npy", mmap_mode="r"))
 
 
-def _chunk(artwork: Path, seed: str, count: int) -> tuple[list[Scene], npt.NDArray[np.uint8]]:
+def _chunk(
+    artwork: Path,
+    seed: str,
+    count: int,
+    holding_out: bool,  # noqa: FBT001  # `map` gives it by place
+) -> tuple[list[Scene], npt.NDArray[np.uint8]]:
     random, artist = Random(seed), Artist(artwork)
-    scenes = [draw_scene(random) for _ in range(count)]
+    scenes = [draw_scene(random, holding_out=holding_out) for _ in range(count)]
     return scenes, np.stack([artist.render(scene) for scene in scenes])

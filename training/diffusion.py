@@ -64,34 +64,31 @@ def build_unet(settings: Diffusion) -> UNet2DConditionModel:
 class TrainedDiffusion(Trained):
     """The noise prediction's squared error, with min-SNR weights."""
 
-    def __init__(
-        self, settings: Diffusion, tokenizer: Path, latents: Sequence[Path], captions: Sequence[str]
-    ) -> None:
+    def __init__(self, settings: Diffusion, tokenizer: Path, latents: Path, captions: Sequence[str]) -> None:
         super().__init__()
         self.settings = settings
         reader = CLIPTokenizer.from_pretrained(tokenizer)
         self.text, self.unet = build_text_encoder(settings, reader), build_unet(settings)
         self.unet.set_attn_processor(AttnProcessor())  # on a CPU the plain one is faster at these sizes
-        alphas = DDPMScheduler(**BETAS).alphas_cumprod
-        self.alphas: Tensor
-        self.register_buffer("alphas", alphas, persistent=False)
-        read = [read_latents(path) for path in latents]
-        self._means = torch.cat([part.means for part in read])
-        self._deviations = torch.cat([part.deviations for part in read])
-        self._scale = read[0].scaling_factor
         padded = {"padding": "max_length", "max_length": 77, "truncation": True, "return_tensors": "pt"}
         self._tokens: Tensor = reader(list(captions), **padded).input_ids
         self._nothing: Tensor = reader([""], **padded).input_ids[0]
+        self._alphas: Tensor = DDPMScheduler(**BETAS).alphas_cumprod
+        self._path = latents
+        self._means = self._deviations = torch.empty(0)
+        self._scale = 1.0
 
     def place(self, device: torch.device) -> None:
         """Latents and captions."""
-        self._means, self._deviations = self._means.to(device), self._deviations.to(device)
+        read = read_latents(self._path)
+        self._means, self._deviations = read.means.to(device), read.deviations.to(device)
+        self._scale, self._alphas = read.scaling_factor, self._alphas.to(device)
         self._tokens, self._nothing = self._tokens.to(device), self._nothing.to(device)
 
     def forward(self, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Of latents [batch, 4, 16, 16], noise, timesteps [batch] and token ids [batch, 77]."""
         latent, noise, timesteps, tokens = batch
-        alpha = self.alphas[timesteps].view(-1, 1, 1, 1)
+        alpha = self._alphas[timesteps].view(-1, 1, 1, 1)
         noisy = alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
         predicted = self.unet(noisy, timesteps, self.text(tokens)[0]).sample
         errors = (predicted.float() - noise).square().mean((1, 2, 3))

@@ -30,7 +30,7 @@ _KINDS = {
     "object": {"single", "several"},
     "background": {"single", "pair", "riding", "several"},
     "colour": {"single"},
-    "count": {"single", "several"},
+    "count": {"several"},
     "two objects": {"pair"},
     "riding": {"riding"},
 }
@@ -41,7 +41,7 @@ def right(row: str, question: Question, seen: Seen) -> bool:
     if row == "object":
         return seen.objects[0] == question.things[0]
     if row in {"two objects", "riding"}:
-        return set(seen.objects) == set(question.things)
+        return set(seen.objects) == set(question.things) and (row != "riding" or seen.kind == "riding")
     asked = {"background": question.background, "colour": question.colour, "count": question.count}
     found = {"background": seen.background, "colour": seen.colour, "count": seen.count}
     return found[row] == asked[row]

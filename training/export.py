@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, PNDMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -14,6 +13,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from training.autoencoder import build_autoencoder
 from training.config import Config
 from training.diffusion import BETAS, build_text_encoder, build_unet
+from training.fit import read_state
 from training.tiny_autoencoder import build_tiny_autoencoder
 
 
@@ -25,9 +25,9 @@ def latest(folder: Path) -> Mapping[str, Tensor]:
     """
     done = folder / "trained.pt"
     if done.is_file():
-        weights: Mapping[str, Tensor] = torch.load(done, weights_only=True)
+        weights: Mapping[str, Tensor] = read_state(done)
         return weights
-    averaged = torch.load(folder / "checkpoint.pt", weights_only=True)["average"]
+    averaged = read_state(folder / "checkpoint.pt")["average"]
     return {name.removeprefix("module."): value for name, value in averaged.items() if name != "n_averaged"}
 
 

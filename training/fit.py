@@ -2,10 +2,10 @@
 
 Each process works with its own batches; their gradients are averaged (DistributedDataParallel over gloo). On two CPU
 cores two processes of one thread are several times faster than one process of two, which spends its time waiting at
-OpenMP's barriers. Matrices and convolutions are stepped by Muon (https://kellerjordan.github.io/posts/muon/), all else
-by AdamW. A checkpoint is kept at all times: training stopped at any moment goes on from the last one.
+OpenMP's barriers. A checkpoint is kept at all times: training stopped at any moment goes on from the last one.
 """
 
+import math
 import os
 import signal
 import socket
@@ -18,12 +18,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import ProcessExitedException, spawn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from training.chance import Chance
 from training.config import Fit
+from training.muon import Share, optimizers
 
 Figures = Mapping[str, float | Tensor]
 SAVE_EVERY, SAY_EVERY = 120.0, 20.0  # seconds
@@ -41,7 +42,10 @@ class Trained(nn.Module):
         raise NotImplementedError
 
     def place(self, device: torch.device) -> None:
-        """Moves the data that batches are taken from. No buffers: those would be sent around in every step."""
+        """Opens the data that batches are taken from, on the device.
+
+        Only now, and not as buffers: the averaged model is a copy, and buffers are sent around in every step.
+        """
 
     def plainly_stepped(self) -> frozenset[nn.Parameter]:
         """Matrices that AdamW steps all the same: embeddings, first and last layers."""
@@ -51,14 +55,6 @@ class Trained(nn.Module):
 def weights(*layers: nn.Module) -> list[nn.Parameter]:
     """The weights of layers, without their biases."""
     return [layer.get_parameter("weight") for layer in layers]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Which process this is, of how many."""
-
-    rank: int
-    processes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +83,34 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     done = folder / "trained.pt"
-    if not done.is_file():
+    if not (done.is_file() and _elapsed(folder) >= fit.minutes * 60):
         count = 1 if torch.cuda.is_available() else processes
         job = Job(make, fit, folder, seed, count, free_port())
         if count == 1:
             _work(0, job)
         else:
-            spawn(_work, (job,), nprocs=count)  # type: ignore[no-untyped-call]
-    weights: Mapping[str, Tensor] = torch.load(done, weights_only=True)
+            _side_by_side(job)
+    weights: Mapping[str, Tensor] = read_state(done)
     return weights
+
+
+def _elapsed(folder: Path) -> float:
+    """Seconds that a part was trained; endless where only its result is there."""
+    checkpoint = folder / "checkpoint.pt"
+    return float(read_state(checkpoint)["elapsed"]) if checkpoint.is_file() else math.inf
+
+
+def _side_by_side(job: Job) -> None:
+    running = spawn(_work, (job,), nprocs=job.processes, join=False)  # type: ignore[no-untyped-call]
+    try:
+        try:
+            while not running.join():
+                pass
+        except KeyboardInterrupt:  # the processes were told, too, and are writing their checkpoint
+            while not running.join():
+                pass
+    except ProcessExitedException as stopped:
+        raise SystemExit(stopped.exit_code) from None
 
 
 def _work(rank: int, job: Job) -> None:
@@ -138,10 +153,11 @@ class OneProcess:
         self.job, self.fit, self.rank, self.device = job, job.fit, rank, device
         self.trained = job.make().to(device)
         _channels_last(self.trained)
-        self.trained.place(device)
-        self.optimizers = optimizers(self.trained, job.fit, Share(rank, job.processes))
+        share = Share(rank, job.processes)
+        self.optimizers = optimizers(self.trained, job.fit, self.trained.plainly_stepped(), share)
         self.average = AveragedModel(self.trained, multi_avg_fn=_averaging(job.fit.average))
         self.step, self.elapsed, self.stopped = 0, 0.0, False
+        self.trained.place(device)
         self._resume()
         self.chance = Chance.of(job.seed * 1_000 + rank + 7_919 * self.step, device)
         torch.manual_seed(job.seed * 1_000 + 500 + rank + 7_919 * self.step)
@@ -151,34 +167,41 @@ class OneProcess:
 
     def until_done(self) -> None:
         """Trains until the time is over, or somebody stops it."""
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
-        limit = self.fit.minutes * 60
-        began, before = time.monotonic(), self.elapsed
-        saved, said, steady = began, began, self.elapsed > limit * (1 - self.fit.decay)
+        handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            self._train()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if self.rank == 0:
+            self._save("checkpoint.pt")
+            if not self.stopped:
+                write_state(self.average.module.state_dict(), self.job.folder / "trained.pt")
+        if self.stopped:
+            raise SystemExit(130)
+
+    def _train(self) -> None:
+        limit, before, began = self.fit.minutes * 60, self.elapsed, time.monotonic()
+        falls = limit * (1 - self.fit.decay)
+        saved = said = began
+        steady = self.elapsed > falls
         shown: dict[str, list[Tensor]] = {}
         while self.elapsed < limit and not self.stopped:
-            progress = self.elapsed / limit
-            for name, figure in self.advance(progress).items():
+            for name, figure in self.advance(self.elapsed / limit).items():
                 shown.setdefault(name, []).append(figure)
             self.elapsed, self.stopped = self._agree(before + time.monotonic() - began)
             now = time.monotonic()
-            if self.rank == 0 and now - said > SAY_EVERY:
-                self._say(shown, progress)
+            if now - said > SAY_EVERY:
+                if self.rank == 0:
+                    self._say(shown, now - said)
                 said, shown = now, {}
             if self.rank == 0 and now - saved > SAVE_EVERY:
                 self._save("checkpoint.pt")
                 saved = now
-            if not steady and self.elapsed > limit * (1 - self.fit.decay):
+            if not steady and self.elapsed > falls:
                 steady = True
                 if self.rank == 0:
                     self._save("steady.pt")
-        if self.rank == 0:
-            self._save("checkpoint.pt")
-            if not self.stopped:
-                _write(self.average.module.state_dict(), self.job.folder / "trained.pt")
-        if self.stopped:
-            raise SystemExit(130)
 
     def advance(self, progress: float) -> Mapping[str, Tensor]:
         """One step of all optimizers."""
@@ -207,14 +230,12 @@ class OneProcess:
         torch.distributed.all_reduce(told)
         return float(told[0]), bool(told[1])
 
-    def _say(self, shown: Mapping[str, list[Tensor]], progress: float) -> None:
+    def _say(self, shown: Mapping[str, list[Tensor]], seconds: float) -> None:
         figures = "  ".join(f"{name} {torch.stack(seen).mean().item():.4f}" for name, seen in shown.items())
-        rate = len(next(iter(shown.values()))) / SAY_EVERY
-        name, total = self.job.folder.name, self.fit.minutes
-        print(
-            f"{name}: {progress:.0%} of {total:g} min, step {self.step:,}, {rate:.1f} steps/s, {figures}",
-            flush=True,
-        )
+        rate = len(next(iter(shown.values()))) / seconds
+        share = self.elapsed / self.fit.minutes / 60
+        part = f"{self.job.folder.name}: {share:.0%} of {self.fit.minutes:g} min, step {self.step:,}"
+        print(f"{part}, {rate:.1f} steps/s, {figures}", flush=True)
 
     def _stop(self, *_: Any) -> None:
         self.stopped = True
@@ -227,89 +248,23 @@ class OneProcess:
             "step": self.step,
             "elapsed": self.elapsed,
         }
-        _write(state, self.job.folder / name)
+        write_state(state, self.job.folder / name)
 
     def _resume(self) -> None:
         path = self.job.folder / "checkpoint.pt"
         if not path.is_file():
             return
-        state = torch.load(path, weights_only=True)
+        state = read_state(path)
         self.trained.load_state_dict(state["weights"])
         self.average.load_state_dict(state["average"])
-        self.optimizers[1].load_state_dict(state["adamw"])
+        if state["adamw"] is not None:
+            adamw = self.optimizers[1]
+            adamw.load_state_dict(state["adamw"])
+            for group in adamw.param_groups:
+                group["full"] = self.fit.learning_rate  # as it is wanted now
         self.step, self.elapsed = state["step"], state["elapsed"]
         if self.rank == 0:
             print(f"{self.job.folder.name}: goes on at step {self.step:,}", flush=True)
-
-
-def optimizers(trained: Trained, fit: Fit, share: Share | None = None) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices (convolutions as matrices of their output channels), AdamW for everything else."""
-    plain = trained.plainly_stepped()
-    matrices = [
-        parameter for parameter in trained.parameters() if parameter.ndim >= 2 and parameter not in plain
-    ]
-    chosen = {id(parameter) for parameter in matrices}
-    rest = [parameter for parameter in trained.parameters() if id(parameter) not in chosen]
-    muon = _Muon(matrices, fit.muon_rate, share or Share(0, 1))
-    adamw = torch.optim.AdamW(rest, lr=fit.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    for optimizer in (muon, adamw):
-        for group in optimizer.param_groups:
-            group["full"] = group["lr"]
-    return [muon, adamw]
-
-
-class _Muon(torch.optim.Muon):
-    """torch's Muon for parameters of more dimensions than two, its work shared by all processes.
-
-    What is stepped are two-dimensional views of the parameters, so that a step of one is a step of the other. Each
-    process steps a share of them and hands it to the others: on a CPU the orthogonal matrices cost as much as a dozen
-    samples.
-    """
-
-    def __init__(self, parameters: Sequence[nn.Parameter], rate: float, share: Share) -> None:
-        self._share = share
-        self._parts = _dealt(
-            [parameter for parameter in parameters if parameter.requires_grad], share.processes
-        )
-        self._mine = self._parts[share.rank]
-        self._flat = [nn.Parameter(_as_matrix(parameter.detach(), parameter)) for parameter in self._mine]
-        super().__init__(self._flat, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
-
-    def step(self, closure: Any = None) -> Any:
-        """One step, with the gradients of the parameters that the matrices are views of."""
-        for whole, flat in zip(self._mine, self._flat, strict=True):
-            flat.grad = None if whole.grad is None else _as_matrix(whole.grad, whole)
-        result = super().step(closure)  # type: ignore[no-untyped-call]
-        if self._share.processes > 1:
-            self._exchange()
-        return result
-
-    @torch.no_grad()
-    def _exchange(self) -> None:
-        for rank, part in enumerate(self._parts):
-            packed = torch.cat([parameter.detach().flatten() for parameter in part])
-            torch.distributed.broadcast(packed, rank)
-            if rank != self._share.rank:
-                pieces = torch.split(packed, [parameter.numel() for parameter in part])
-                for parameter, piece in zip(part, pieces, strict=True):
-                    parameter.copy_(piece.view(parameter.shape))
-
-
-def _dealt(parameters: Sequence[nn.Parameter], processes: int) -> list[list[nn.Parameter]]:
-    """Shares of about equal work, the same in every process."""
-    shares: list[list[nn.Parameter]] = [[] for _ in range(processes)]
-    work = [0] * processes
-    for parameter in sorted(parameters, key=_work_of, reverse=True):
-        least = work.index(min(work))
-        shares[least].append(parameter)
-        work[least] += _work_of(parameter)
-    return shares
-
-
-def _work_of(parameter: nn.Parameter) -> int:
-    """Multiplications of its orthogonalisation, but for a factor."""
-    rows, columns = parameter.shape[0], parameter.numel() // parameter.shape[0]
-    return min(rows, columns) * rows * columns
 
 
 def _channels_last(module: nn.Module) -> None:
@@ -317,13 +272,6 @@ def _channels_last(module: nn.Module) -> None:
     for parameter in module.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-
-
-def _as_matrix(tensor: Tensor, like: Tensor) -> Tensor:
-    """[out, in, …] as [out, in × …] in the order of `like`'s memory: of a parameter itself, a view."""
-    if like.ndim == 4 and not like.is_contiguous():
-        return tensor.permute(0, 2, 3, 1).flatten(1)
-    return tensor.flatten(1)
 
 
 def _averaging(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
@@ -345,8 +293,14 @@ def _scale(step: int, progress: float, fit: Fit) -> float:
     return up * falling
 
 
-def _write(state: Any, path: Path) -> None:
+def read_state(path: Path) -> Any:
+    """What `write_state` wrote, on the CPU wherever it came from."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def write_state(state: Any, path: Path) -> None:
     """Written beside and renamed: there is always a whole checkpoint."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".writing")
     torch.save(state, temporary)
     temporary.replace(path)

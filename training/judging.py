@@ -10,7 +10,7 @@ from training.classifier import Judge
 from training.config import Classifier
 from training.export import latest, part
 
-SHIPPED = Path(__file__).parent / "judge.safetensors"
+SHIPPED_JUDGE = Path(__file__).parent / "judge.safetensors"
 
 
 def freeze(settings: Classifier, run: Path) -> Path:
@@ -36,4 +36,4 @@ def read_judge(path: Path) -> Judge:
 def judge_of(run: Path) -> Path:
     """The run's own judge where it trained one, else the one that comes with the code."""
     own = run / "judge.safetensors"
-    return own if own.is_file() else SHIPPED
+    return own if own.is_file() else SHIPPED_JUDGE

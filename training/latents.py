@@ -11,6 +11,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from training.autoencoder import as_pixels
+from training.fit import read_state, write_state
 
 _BATCH = 25
 
@@ -42,7 +43,7 @@ def encode(model: AutoencoderKL, pictures: Path, path: Path, *, processes: int) 
         with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
             encoded = list(pool.map(_encode, *zip(*parts, strict=True)))
         joined = tuple(torch.from_numpy(np.concatenate(part)) for part in zip(*encoded, strict=True))
-        torch.save(joined, path)
+        write_state(joined, path)
     return read_latents(path)
 
 
@@ -67,7 +68,7 @@ def _encode(model: AutoencoderKL, pictures: Path, begin: int, end: int) -> tuple
 
 def read_latents(path: Path) -> Latents:
     """What `encode` wrote."""
-    means, deviations = torch.load(path, weights_only=True)
+    means, deviations = read_state(path)
     some = slice(None, 4_000)
     spread = (means[some].float().var() + deviations[some].float().square().mean()).sqrt().item()
     return Latents(means, deviations, 1 / spread)

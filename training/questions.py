@@ -59,7 +59,8 @@ def _colour(random: Random) -> list[Question]:
 def _count(random: Random) -> list[Question]:
     found = []
     for thing, count in product(THINGS, range(1, 5)):
-        if held_out(f"{count} {thing}"):
+        # Every thing is seen alone, so a count of one is never held out; it is asked for all the same.
+        if not THINGS[thing].paired and held_out(f"{count} {thing}"):
             background = random.choice(_backgrounds())
             many = with_article(thing) if count == 1 else f"{NUMBERS[count - 1]} {THINGS[thing].plural}"
             words = f"{many}{background_words(background, random)}"

@@ -1,5 +1,6 @@
 """Figures of a model in one file, its sheet, and the table of them in the README."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def evaluate_model(config: Config, run: Path, model: Path, results: Path) -> Non
     draw = drawing(model, config.evaluation)
     figures = {
         "asked with": config.evaluation.model_dump(),
+        "judged by": hashlib.sha256(judge_of(run).read_bytes()).hexdigest(),
         "autoencoder, dB": psnr,
         "judge on renderings": accuracy(judge, data, data.pictures),
         "judge on renderings through the autoencoder": accuracy(judge, data, back),
@@ -72,9 +74,9 @@ def table(results: Path = RESULTS) -> str:
     return "\n".join(lines)
 
 
-def write_table() -> None:
-    """Brings the table in the README up to date."""
+def write_table(made: str) -> None:
+    """Puts the table into the README."""
     text = README.read_text(encoding="utf-8")
     before, rest = text.split(_BEGIN)
     _, after = rest.split(_END)
-    README.write_text(f"{before}{_BEGIN}\n\n{table()}\n\n{_END}{after}", encoding="utf-8")
+    README.write_text(f"{before}{_BEGIN}\n\n{made}\n\n{_END}{after}", encoding="utf-8")

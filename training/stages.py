@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sdflow
 from training import export
+from training.adopt import adopt
 from training.artwork import fetch_artwork
 from training.autoencoder import TrainedAutoencoder
 from training.classifier import TrainedJudge
@@ -15,11 +16,13 @@ from training.config import Config, Fit
 from training.dataset import read_dataset, render_dataset
 from training.diffusion import TrainedDiffusion
 from training.fit import Trained, train
-from training.judging import SHIPPED, freeze
+from training.judging import SHIPPED_JUDGE, freeze
 from training.latents import encode, read_latents
-from training.report import RESULTS, evaluate_model, write_table
+from training.report import RESULTS, evaluate_model, table, write_table
 from training.tiny_autoencoder import TrainedTinyAutoencoder
 from training.tokenizer import train_tokenizer
+
+SHIPPED_MODELS = Path(sdflow.__file__).parent / "models" / "shipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,18 @@ def scenes(run: Run) -> None:
             seed=run.config.seed,
             artwork=drawings,
             processes=run.config.processes,
+            holding_out=name == "train",
         )
 
 
 def tokenizer(run: Run) -> None:
-    """The vocabulary of the captions."""
-    captions = read_dataset(run.folder / "scenes", "train").captions
-    train_tokenizer(captions, run.config.tokenizer.tokens, run.folder / "tokenizer")
+    """The vocabulary of the captions; made once, because ties may be broken in another way the next time."""
+    folder = run.folder / "tokenizer"
+    if not folder.is_dir():
+        captions = read_dataset(run.folder / "scenes", "train").captions
+        making = folder.with_suffix(".writing")
+        train_tokenizer(captions, run.config.tokenizer.tokens, making)
+        making.rename(folder)
 
 
 def autoencoder(run: Run) -> None:
@@ -75,7 +83,7 @@ def diffusion(run: Run) -> None:
         TrainedDiffusion,
         run.config.diffusion,
         run.folder / "tokenizer",
-        [run.folder / "latents.pt"],
+        run.folder / "latents.pt",
         read_dataset(run.folder / "scenes", "train").captions,
     )
     _train(run, "diffusion", make, run.config.diffusion.fit)
@@ -115,21 +123,26 @@ def evaluation(run: Run) -> None:
 
 def publish(run: Run) -> None:
     """What the run has made becomes what sdflow ships: models, the judge, figures and the sheet."""
-    shipped = Path(sdflow.__file__).parent / "models" / "shipped"
+    compared = table(run.folder / "results")  # refuses figures of two judges before anything is copied
     for model in (run.folder / "models").iterdir():
-        shutil.rmtree(shipped / model.name, ignore_errors=True)
-        shutil.copytree(model, shipped / model.name)
+        shutil.rmtree(SHIPPED_MODELS / model.name, ignore_errors=True)
+        shutil.copytree(model, SHIPPED_MODELS / model.name)
     if (run.folder / "judge.safetensors").is_file():
-        shutil.copy(run.folder / "judge.safetensors", SHIPPED)
+        shutil.copy(run.folder / "judge.safetensors", SHIPPED_JUDGE)
     shutil.copytree(run.folder / "results", RESULTS, dirs_exist_ok=True)
-    write_table()
+    write_table(compared)
+
+
+def adopt_shipped(run: Run) -> None:
+    """A run that goes on from what sdflow ships."""
+    adopt(SHIPPED_MODELS / "toybox", run.folder)
 
 
 def _train(run: Run, name: str, make: Callable[[], Trained], fit: Fit) -> None:
     train(make, fit, run.folder / name, seed=run.config.seed, processes=run.config.processes)
 
 
-# In the order in which they follow each other; `publish` changes the checkout and is not one of all.
+# In the order in which they follow each other.
 STAGES: Mapping[str, Callable[[Run], object]] = {
     "artwork": artwork,
     "scenes": scenes,
@@ -142,3 +155,6 @@ STAGES: Mapping[str, Callable[[Run], object]] = {
     "classifier": classifier,
     "evaluate": evaluation,
 }
+
+# Not among `all`: one changes the checkout, the other begins from it.
+ASIDE: Mapping[str, Callable[[Run], object]] = {"publish": publish, "adopt": adopt_shipped}

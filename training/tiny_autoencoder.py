@@ -38,14 +38,17 @@ class TrainedTinyAutoencoder(Trained):
         super().__init__()
         self.settings = settings
         self.model = build_tiny_autoencoder(settings)
-        # Kept out of the modules: the teacher is neither trained nor saved.
-        self._teacher = [AutoencoderKL.from_pretrained(teacher).eval().requires_grad_(requires_grad=False)]
-        self._pictures = mapped(pictures)
+        self._paths = teacher, pictures
+        self._teacher: list[AutoencoderKL] = []  # in a list, it is no part of what is trained and saved
+        self._pictures = torch.empty(0)
 
     def place(self, device: torch.device) -> None:
-        """The pictures and the teacher."""
-        self._pictures = self._pictures.to(device)
-        self._teacher = [self._teacher[0].to(device)]
+        """The teacher and the pictures."""
+        teacher, pictures = self._paths
+        self._teacher = [
+            AutoencoderKL.from_pretrained(teacher).to(device).eval().requires_grad_(requires_grad=False)
+        ]
+        self._pictures = mapped(pictures).to(device)
 
     def forward(self, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Of pixels, float[batch, 3, side, side] in [-1, 1]."""

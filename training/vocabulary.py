@@ -9,12 +9,13 @@ class Thing:
     """An object that can stand in a scene.
 
     Attributes:
-        names: what it is called; the first is its name in tables, and is drawn most often.
+        names: what it is called, each drawn as often as it stands here; the first is its name in tables.
         emoji: the character whose artwork shows it.
         plural: of the first name.
         recolours: whether "a blue …" may be drawn by turning its hue.
         rides: it may sit on something.
         carries: something may sit on it.
+        paired: its artwork shows two of them, so that they are not counted.
     """
 
     names: tuple[str, ...]
@@ -23,6 +24,7 @@ class Thing:
     recolours: bool = True
     rides: bool = False
     carries: bool = False
+    paired: bool = False
 
     @property
     def name(self) -> str:
@@ -31,18 +33,20 @@ class Thing:
 
 
 def _things(text: str) -> dict[str, Thing]:
-    """One thing a line: names by `|`, the emoji, a plural if it is no plain `s`, and marks (`!` fixed hue, `^ _`)."""
+    """One thing a line: names by `|`, the emoji, a plural if it is no plain `s`, and marks: `!^_&`, see below."""
     things: dict[str, Thing] = {}
     for line in text.strip().splitlines():
         names, emoji, *rest = line.split("  ")
-        marks = rest[-1] if rest and set(rest[-1]) <= set("!^_") else ""
+        marks = rest[-1] if rest and set(rest[-1]) <= set("!^_&") else ""
         words = tuple(names.strip().split("|"))
         plural = rest[0] if rest and rest[0] != marks else f"{words[0]}s"
-        things[words[0]] = Thing(words, emoji.strip(), plural, "!" not in marks, "^" in marks, "_" in marks)
+        things[words[0]] = Thing(
+            words, emoji.strip(), plural, "!" not in marks, "^" in marks, "_" in marks, "&" in marks
+        )
     return things
 
 
-# `^` may ride, `_` may be ridden, `!` keeps its own colours.
+# `^` may ride, `_` may be ridden, `!` keeps its own colours, `&` shows two of them.
 THINGS: Mapping[str, Thing] = _things("""
 cat|kitten|cat  🐈  ^
 dog|puppy|dog  🐕  ^
@@ -83,7 +87,7 @@ apple  🍎
 banana  🍌
 watermelon  🍉
 strawberry  🍓  strawberries
-cherries|cherry  🍒  cherries
+cherries|cherry  🍒  cherries  &
 pineapple  🍍
 pizza|slice of pizza  🍕
 burger|hamburger  🍔

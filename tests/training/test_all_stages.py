@@ -1,28 +1,53 @@
 """Training from nothing, every stage, at a tiny setting."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
+from transformers import CLIPTokenizer
 
 import sdflow
+from sdflow.models.builtin import builtin_folder
 from tests.training.artwork import draw_artwork
+from training.adopt import adopt
+from training.autoencoder import build_autoencoder
+from training.config import read_config
+from training.diffusion import build_text_encoder, build_unet
+from training.tiny_autoencoder import build_tiny_autoencoder
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
+def train(run: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [
+        sys.executable,
+        "-m",
+        "training",
+        *arguments,
+        "--config",
+        str(HERE / "tiny.toml"),
+        "--run",
+        str(run),
+    ]
+    drawings = f"artwork.folder={str(run.parent / 'drawings')!r}"
+    return subprocess.run(
+        [*command, "--set", drawings], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
-    drawings = draw_artwork(folder / "drawings")
-    command = [sys.executable, "-m", "training", "all", "--config", str(HERE / "tiny.toml")]
-    command += ["--run", str(folder / "run"), "--set", f"artwork.folder={str(drawings)!r}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    draw_artwork(folder / "drawings")
+    done = train(folder / "run", "all")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert "diffusion: " in done.stdout
     return folder / "run"
@@ -59,21 +84,67 @@ def test_nothing_of_this_machine_is_written_into_the_model(run: Path) -> None:
         assert str(run.parent) not in path.read_text(encoding="utf-8")
 
 
-def test_a_second_time_nothing_is_left_to_train(run: Path) -> None:
-    stamps = {path: path.stat().st_mtime_ns for path in run.rglob("trained.pt")}
-    assert len(stamps) == 4
-    command = [
-        sys.executable,
-        "-m",
-        "training",
-        "autoencoder",
-        "--config",
-        str(HERE / "tiny.toml"),
-        "--run",
-        str(run),
+def test_a_second_time_nothing_is_made_anew(run: Path) -> None:
+    kept = [
+        *run.rglob("trained.pt"),
+        *(run / "scenes").iterdir(),
+        *(run / "tokenizer").iterdir(),
+        run / "latents.pt",
     ]
-    subprocess.run(command, cwd=ROOT, check=True)
-    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    stamps = {path: path.stat().st_mtime_ns for path in kept}
+    assert len(stamps) == 4 + 4 + 4 + 1
+    stages = [
+        "artwork",
+        "scenes",
+        "tokenizer",
+        "autoencoder",
+        "latents",
+        "diffusion",
+        "tiny-autoencoder",
+        "classifier",
+    ]
+    done = train(run, *stages)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert {path: path.stat().st_mtime_ns for path in kept} == stamps
+
+
+def test_training_goes_on_from_a_shipped_model(run: Path, tmp_path: Path) -> None:
+    new = tmp_path / "run"
+    draw_artwork(tmp_path / "drawings")
+    shutil.copytree(run / "scenes", new / "scenes")
+    shutil.copy(run / "latents.pt", new)
+    adopt(run / "models" / "toybox", new)
+    assert train(new, "ship").returncode == 0
+    names = [path.relative_to(new) for path in (new / "models").rglob("*.safetensors")]
+    assert len(names) == 3
+    for name in names:
+        before, after = load_file(run / name), load_file(new / name)
+        assert all(torch.equal(before[key], after[key]) for key in before)
+
+    done = train(new, "diffusion", "--set", "diffusion.fit.minutes=0.05")
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "goes on at step 0" in done.stdout
+    trained = (new / "diffusion" / "checkpoint.pt").read_bytes()
+    adopt(run / "models" / "toybox", new)
+    assert (new / "diffusion" / "checkpoint.pt").read_bytes() == trained
+
+
+def test_a_run_keeps_the_shapes_that_it_began_with(run: Path) -> None:
+    done = train(run, "diffusion", "--set", "diffusion.unet.channels=[32, 64]")
+    assert done.returncode == 2
+    assert "was begun with other settings of diffusion" in done.stderr
+
+
+def test_what_a_gpu_trains_fits_into_the_wheel() -> None:
+    config = read_config([ROOT / "training" / "toybox.toml", ROOT / "training" / "gpu.toml"])
+    reader = CLIPTokenizer.from_pretrained(builtin_folder("toybox", Path()) / "tokenizer")
+    nets = [
+        build_autoencoder(config.autoencoder),
+        build_tiny_autoencoder(config.tiny_autoencoder),
+        build_text_encoder(config.diffusion, reader),
+        build_unet(config.diffusion),
+    ]
+    assert sum(value.numel() for net in nets for value in net.state_dict().values()) * 2 < 23_000_000
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from tests.training.artwork import draw_artwork
 from training.backgrounds import BACKGROUNDS, PLACES, paint_place
-from training.classifier import labels
-from training.questions import ROWS, SHEET, questions
+from training.classifier import KINDS, TINTS, Seen, labels
+from training.evaluate import right
+from training.questions import ROWS, SHEET, Question, questions
 from training.scenes import Artist, Placed, Scene, draw_scene, held_out, with_article
 from training.vocabulary import COLOURS, THINGS
 
@@ -94,8 +95,58 @@ def test_backgrounds_differ_and_night_is_dark() -> None:
 def test_labels_are_those_of_the_scene() -> None:
     scene = Scene("several", (Placed("cat", 40, 30), Placed("cat", 40, 90)), "snow", "two cats", 1)
     told = labels([scene])
-    assert told.objects[0].nonzero().flatten().tolist() == [list(THINGS).index("cat")]
-    assert (told.count.item(), told.background.item()) == (1, BACKGROUNDS.index("snow"))
+    assert told["objects"][0].nonzero().flatten().tolist() == [list(THINGS).index("cat")]
+    assert (told["count"].item(), told["background"].item()) == (1, BACKGROUNDS.index("snow"))
+    assert told["kind"].item() == KINDS.index("several")
+    assert told["colour"].item() == TINTS.index("own")
+    grey = Scene("single", (Placed("cat", 40, 30),), "snow", "a grey cat", 1, style="grey")
+    assert labels([grey])["colour"].item() == -1
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "seen", "told"),
+    [
+        ("object", Question("", ("cat",)), Seen(("cat", "dog"), "single", "snow", 1, "own"), True),
+        ("object", Question("", ("cat",)), Seen(("dog", "cat"), "single", "snow", 1, "own"), False),
+        (
+            "background",
+            Question("", ("cat",), "snow"),
+            Seen(("dog", "cat"), "single", "snow", 1, "own"),
+            True,
+        ),
+        (
+            "background",
+            Question("", ("cat",), "mars"),
+            Seen(("cat", "dog"), "single", "snow", 1, "own"),
+            False,
+        ),
+        ("count", Question("", ("cat",), "snow", 2), Seen(("cat", "dog"), "several", "snow", 2, "own"), True),
+        (
+            "count",
+            Question("", ("cat",), "snow", 3),
+            Seen(("cat", "dog"), "several", "snow", 2, "own"),
+            False,
+        ),
+        (
+            "colour",
+            Question("", ("cat",), None, 1, "blue"),
+            Seen(("cat", "dog"), "single", "snow", 1, "blue"),
+            True,
+        ),
+        (
+            "colour",
+            Question("", ("cat",), None, 1, "red"),
+            Seen(("cat", "dog"), "single", "snow", 1, "blue"),
+            False,
+        ),
+        ("two objects", Question("", ("cat", "dog")), Seen(("dog", "cat"), "pair", "snow", 2, "own"), True),
+        ("two objects", Question("", ("cat", "dog")), Seen(("dog", "owl"), "pair", "snow", 2, "own"), False),
+        ("riding", Question("", ("cat", "pig")), Seen(("pig", "cat"), "riding", "snow", 2, "own"), True),
+        ("riding", Question("", ("cat", "pig")), Seen(("pig", "cat"), "pair", "snow", 2, "own"), False),
+    ],
+)
+def test_what_counts_as_right(row: str, question: Question, seen: Seen, told: bool) -> None:
+    assert right(row, question, seen) is told
 
 
 @pytest.mark.parametrize(
