@@ -7,6 +7,7 @@ setup(
     package_dir={"sdflow.recipes": "recipes"},
     package_data={
         "sdflow": ["py.typed"],
+        "sdflow.models": ["shipped/**/*"],
         "sdflow.recipes": ["*.yaml"],
         "sdflow.recipes.assets": ["*.png", "*.jpg"],
     },

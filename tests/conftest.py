@@ -40,3 +40,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sdflow.models.tiny import write_tiny
 
     return write_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def toybox() -> Path:
+    """The trained model that comes with sdflow, as a folder in diffusers' layout."""
+    from sdflow.models.builtin import builtin_folder
+
+    return builtin_folder("toybox", Path())

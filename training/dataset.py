@@ -63,7 +63,7 @@ def read_dataset(folder: Path, name: str) -> Dataset:
     scenes = [
         Scene(**{**scene, "placed": tuple(Placed(**placed) for placed in scene["placed"])}) for scene in told
     ]
-    return Dataset(scenes, np.load(folder / f"{name}.npy", mmap_mode="r"))
+    return Dataset(scenes, np.load(folder / f"{name}.npy", mmap_mode="c"))
 
 
 def _chunk(

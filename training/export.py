@@ -98,8 +98,16 @@ def export_tiny_autoencoder(config: Config, run: Path, folder: Path) -> None:
 
 
 def _clean(folder: Path) -> None:
-    """Configurations without the paths of the machine that they come from."""
+    """Configurations without the paths of the machine that they come from; weights that everybody may read.
+
+    transformers loads in the precision that a configuration names and diffusers in float32: one pipeline needs one.
+    """
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)
     for path in folder.rglob("*.json"):
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("_name_or_path", None) is not None:
-            path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        cleaned = {name: value for name, value in content.items() if name != "_name_or_path"}
+        if "dtype" in cleaned:
+            cleaned["dtype"] = "float32"
+        if cleaned != content:
+            path.write_text(json.dumps(cleaned, indent=2) + "\n", encoding="utf-8")

@@ -19,6 +19,7 @@ def freeze(settings: Classifier, run: Path) -> Path:
     weights = part(latest(run / "classifier"), "model")
     kept = {name: value.half().contiguous() for name, value in weights.items() if value.is_floating_point()}
     save_file(kept, path, {"channels": json.dumps(settings.channels)})
+    path.chmod(0o644)
     return path
 
 

@@ -53,7 +53,7 @@ def _encode(model: AutoencoderKL, pictures: Path, begin: int, end: int) -> tuple
     if device.type == "cpu":
         torch.set_num_threads(1)
     model = model.to(device, memory_format=torch.channels_last).eval()
-    array = np.load(pictures, mmap_mode="r")
+    array = np.load(pictures, mmap_mode="c")
     means, deviations = [], []
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
         for start in range(begin, end, _BATCH):

@@ -20,7 +20,7 @@ def decode_latent(
     """Decode a latent into uint8[batch, factor·h, factor·w, 3], as the pipelines do.
 
     Args:
-        vae: an `AutoencoderKL` on `device`.
+        vae: an `AutoencoderKL` or `AutoencoderTiny` on `device`.
         latent: of any level; noise that is left shows.
         slicing: item by item: less memory, and bits that differ from those of the whole batch.
         tiling: in overlapping tiles that are blended: less memory, and slightly other pixels.
@@ -42,7 +42,7 @@ def encode_image(
     """Encode pictures, item by item, each drawing from the posterior with its own stream.
 
     Args:
-        vae: an `AutoencoderKL` on `device`.
+        vae: an `AutoencoderKL` or `AutoencoderTiny` on `device`.
         image: RGB, sides multiples of the space's factor; one picture serves as many streams as there are.
         streams: uint8[batch, n], one for each item of the latent.
         space: the autoencoder's.
@@ -57,9 +57,16 @@ def encode_image(
         parts = []
         for picture, generator in zip(pixels, generators, strict=True):
             whole = _from_pixels(picture[None]).to(device=device, dtype=dtype)
-            parts.append(vae.encode(whole).latent_dist.sample(generator))
+            parts.append(_drawn(vae.encode(whole), generator))
         samples = _scaled(torch.cat(parts), vae.config)
     return Latent(samples.to("cpu", torch.float32).clone(), states_of(generators), space, CLEAN)
+
+
+def _drawn(encoded: Any, generator: torch.Generator) -> torch.Tensor:
+    """A latent from what an autoencoder gives: by lot from a posterior; a tiny autoencoder knows just one."""
+    if hasattr(encoded, "latent_dist"):
+        return encoded.latent_dist.sample(generator)  # type: ignore[no-any-return]  # diffusers has no types
+    return encoded.latents  # type: ignore[no-any-return]
 
 
 def _matched(image: Image, batch: int, factor: int) -> np.ndarray[Any, Any]:

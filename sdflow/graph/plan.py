@@ -151,9 +151,7 @@ class _Survey:
     def walk_back(self, targets: Sequence[int]) -> None:
         """From the targets to what has to run, and which states of which trajectories are missing."""
         stack = [
-            n
-            for n in (*targets, *self.forced)
-            if n in self.keys and (n in self.forced or n not in self.kept)
+            n for n in (*targets, *self.forced) if n in self.keys and (n in self.forced or n not in self.kept)
         ]
         while stack:
             number = stack.pop()

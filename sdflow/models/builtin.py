@@ -1,22 +1,35 @@
-"""Models that sdflow brings along: written on first use, under the cache."""
+"""Models that sdflow brings along: shipped in the package, or written on first use under the cache."""
 
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from sdflow.models.refused import Refused
 from sdflow.problems import nearest
 
 
 @dataclass(frozen=True, slots=True)
-class Builtin:
+class Written:
     """A model that is written by code. `version` goes up whenever what is written changes."""
 
     version: int
     about: str
     write: Callable[[Path], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """A model that lies in the package."""
+
+    folder: Path
+    about: str
+
+
+Builtin: TypeAlias = Written | Shipped
+_SHIPPED = Path(__file__).parent / "shipped"
 
 
 def _write_tiny(folder: Path) -> object:
@@ -26,14 +39,19 @@ def _write_tiny(folder: Path) -> object:
 
 
 BUILTINS: Mapping[str, Builtin] = {
-    "tiny": Builtin(
+    "toybox": Shipped(
+        _SHIPPED / "toybox",
+        "a small trained model: toys in scenes, 128×128, guidance 2; `docs/toybox.md` says what",
+    ),
+    "toybox-taesd": Shipped(_SHIPPED / "toybox-taesd", "a fast VAE for toybox's latents, for previews"),
+    "tiny": Written(
         1, "random weights in the layout of Stable Diffusion 1.5: coloured noise, in a second", _write_tiny
-    )
+    ),
 }
 
 
 def builtin_folder(name: str, cache_root: Path, builtins: Mapping[str, Builtin] = BUILTINS) -> Path:
-    """The folder of a built-in model, written now if it was not yet.
+    """The folder of a built-in model; one that code writes is written now if it was not yet.
 
     Raises:
         Refused: there is no such model, or the cache cannot be written.
@@ -44,6 +62,8 @@ def builtin_folder(name: str, cache_root: Path, builtins: Mapping[str, Builtin] 
         listed = ", ".join(f"`builtin:{known}`" for known in builtins)
         hint = f"Did you mean `builtin:{close}`?" if close else f"There is {listed}."
         raise Refused("SDF312", f"there is no built-in model `{name}`", hint=hint)
+    if isinstance(builtin, Shipped):
+        return builtin.folder
     folder = cache_root / "builtin" / f"{name}-{builtin.version}"
     if not folder.is_dir():
         try:
@@ -53,7 +73,7 @@ def builtin_folder(name: str, cache_root: Path, builtins: Mapping[str, Builtin] 
     return folder
 
 
-def _write_whole(folder: Path, builtin: Builtin) -> None:
+def _write_whole(folder: Path, builtin: Written) -> None:
     """Written beside and renamed, so that a folder of this name is always complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))

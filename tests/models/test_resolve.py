@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sdflow.composition import Json
-from sdflow.models.builtin import BUILTINS, Builtin, builtin_folder
+from sdflow.models.builtin import BUILTINS, Written, builtin_folder
 from sdflow.models.refused import ModelError, Refused
 from sdflow.models.request import ROLES, WEIGHTED, ModelRequest, PartRequest
 from sdflow.values import LatentSpace
@@ -287,7 +287,7 @@ def test_builtin_models_are_written_once_and_whole(tmp_path: Path) -> None:
         written.append(folder)
         write_pipeline(folder)
 
-    builtins = {"tiny": Builtin(3, "for this test", write)}
+    builtins = {"tiny": Written(3, "for this test", write)}
     folder = builtin_folder("tiny", tmp_path, builtins)
     assert folder == tmp_path / "builtin" / "tiny-3" == builtin_folder("tiny", tmp_path, builtins)
     assert (folder / "model_index.json").is_file()
@@ -299,7 +299,7 @@ def test_builtin_models_are_written_once_and_whole(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(Refused, match="No space left"):
-        builtin_folder("tiny", tmp_path, {"tiny": Builtin(4, "", fail)})
+        builtin_folder("tiny", tmp_path, {"tiny": Written(4, "", fail)})
     assert [it.name for it in folder.parent.iterdir()] == ["tiny-3"]
 
 

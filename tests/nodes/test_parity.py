@@ -25,7 +25,7 @@ def pixels(path: Path) -> "np.ndarray[Any, Any]":
     return np.asarray(Pillow.open(path))
 
 
-@pytest.fixture(params=["tiny", "prototype"])
+@pytest.fixture(params=["tiny", "prototype", "toybox"])
 def model(request: pytest.FixtureRequest) -> Path:
     return Path(request.getfixturevalue(request.param))
 

@@ -14,7 +14,7 @@ SMALL = ("steps=4", "size=64")
 
 # Recipe → params that make it small and offline, and the size of each picture.
 CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
-    "quickstart": (("size=32", "steps=2"), {"quickstart.png": None}),
+    "quickstart": (("size=64", "steps=2"), {"quickstart.png": None}),
     "txt2img": (("model=builtin:tiny", *SMALL), {"astronaut-42.png": (64, 64)}),
     "img2img": (
         ("model=builtin:tiny", "width=96", "height=64", "steps=4"),
