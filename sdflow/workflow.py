@@ -188,6 +188,7 @@ class Session:
         """How facts are found for a recipe in the folder `base`."""
         return Resolver(base, self.memo.digest_of, lambda request: self.describe_model(request, base))
 
+    @collector_paused()
     def graph(self, composition: Composition) -> Graph:
         """The graph of a composition.
 

@@ -142,6 +142,7 @@ def group(rank: int, job: Job) -> Iterator[None]:
     torch.distributed.init_process_group("gloo", rank=rank, world_size=job.processes)
     try:
         yield
+        torch.distributed.barrier()  # nobody leaves while another one is still talking to it
     finally:
         torch.distributed.destroy_process_group()
 

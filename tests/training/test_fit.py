@@ -22,7 +22,7 @@ def error_of(weights: dict[str, torch.Tensor]) -> float:
     line = Line()
     line.load_state_dict(weights)
     given, wanted = line.batch(Chance.of(9, torch.device("cpu")), 1.0)
-    return float(line(given, wanted)[0])
+    return float(line(given, wanted)[0].detach())
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -38,11 +38,12 @@ def test_it_learns_and_is_not_done_twice(tmp_path: Path, processes: int) -> None
 def test_stopped_it_keeps_a_checkpoint_and_goes_on_from_it(tmp_path: Path) -> None:
     text = (
         "from pathlib import Path; from training.fit import train; from training.config import Fit; "
-        "from tests.training.lines import Line, five_steps; import sys; "
+        "from tests.training.lines import Telling; import sys; "
         "train(Telling, Fit(minutes=5, learning_rate=1e-2, muon_rate=1e-2), Path(sys.argv[1]), seed=1, processes=1)"
     )
     process = subprocess.Popen([sys.executable, "-c", text, str(tmp_path)], cwd=Path(__file__).parents[2])
     while not (tmp_path / "begun").exists():
+        assert process.poll() is None, "it ended before it began"
         time.sleep(0.1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
