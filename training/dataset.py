@@ -11,8 +11,9 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
+from training.artist import Artist
 from training.backgrounds import SIDE
-from training.scenes import Artist, Placed, Scene, draw_scene
+from training.scenes import Placed, Scene, draw_scene
 
 _CHUNK = 500
 

@@ -164,13 +164,13 @@ def test_the_driver_is_asked() -> None:
 
 def test_a_container_has_less_memory_than_its_machine(tmp_path: Path) -> None:
     group, membership = tmp_path / "cgroup", tmp_path / "self"
-    (group / "work" / "job").mkdir(parents=True)
+    (group / "batch" / "job").mkdir(parents=True)
     (group / "memory.max").write_text("max\n")
-    membership.write_text("0::/work/job\n")
+    membership.write_text("0::/batch/job\n")
     whole = host_memory(group, membership)
     assert whole > GB // 4
-    (group / "work" / "memory.max").write_text("1000000\n")
+    (group / "batch" / "memory.max").write_text("1000000\n")
     assert host_memory(group, membership) == 1_000_000
-    (group / "work" / "job" / "memory.max").write_text("500000\n")
+    (group / "batch" / "job" / "memory.max").write_text("500000\n")
     assert host_memory(group, membership) == 500_000
     assert host_memory(tmp_path / "none", tmp_path / "none") == whole

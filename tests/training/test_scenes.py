@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from tests.training.artwork import draw_artwork
+from training.artist import Artist
 from training.backgrounds import BACKGROUNDS, PLACES, paint_place
 from training.classifier import KINDS, TINTS, Seen, labels
 from training.evaluate import right
 from training.questions import ROWS, SHEET, Question, questions
-from training.scenes import Artist, Placed, Scene, draw_scene, held_out, with_article
+from training.scenes import Placed, Scene, draw_scene, held_out, with_article
 from training.vocabulary import COLOURS, THINGS
 
 
