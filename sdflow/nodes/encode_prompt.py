@@ -8,7 +8,7 @@ from pydantic import Field
 from sdflow.graph.facts import Facts
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
-from sdflow.values import Component, Conditioning, ConditioningSpec, Model
+from sdflow.values import Component, Conditioning, ConditioningSpec, EntrySpec, Model
 
 
 class EncodePrompt(Node, type="encode-prompt", version=1):
@@ -64,9 +64,8 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
         )
         config = model.components["text_encoder"].config
         length = int(str(config.get("max_position_embeddings", 77)))
-        return {
-            "conditioning": ConditioningSpec(len(prompts), length * chunks, int(str(config["hidden_size"])))
-        }
+        side = (EntrySpec(length * chunks),)
+        return {"conditioning": ConditioningSpec(len(prompts), int(str(config["hidden_size"])), side, side)}
 
     def _chunks(self, facts: Facts, tokenizer: Component, text: str, field: str) -> int:
         found = facts.count_tokens(tokenizer, text)

@@ -5,16 +5,28 @@ from sdflow.values.encoded import Encoded, RawTensor
 from sdflow.values.image import Image, Mask
 from sdflow.values.kinds import StoredValue, decode
 from sdflow.values.latent import Latent
-from sdflow.values.model import Component, Location, Model, WeightFile, canonical_json, digest_of_json
+from sdflow.values.model import (
+    Adapter,
+    Component,
+    Location,
+    Model,
+    WeightFile,
+    canonical_json,
+    digest_of_json,
+)
 from sdflow.values.spec import (
+    ALWAYS,
     CLEAN,
     NOISE,
+    Area,
     ConditioningSpec,
+    EntrySpec,
     ImageSpec,
     LatentSpace,
     LatentSpec,
     Level,
     MaskSpec,
+    Span,
     Spec,
     TokenCount,
     TrajectorySpec,
@@ -22,13 +34,17 @@ from sdflow.values.spec import (
 from sdflow.values.trajectory import State, Trajectory
 
 __all__ = [
+    "ALWAYS",
     "CLEAN",
     "NOISE",
+    "Adapter",
+    "Area",
     "Component",
     "Conditioning",
     "ConditioningSpec",
     "Encoded",
     "Entry",
+    "EntrySpec",
     "Image",
     "ImageSpec",
     "Latent",
@@ -40,6 +56,7 @@ __all__ = [
     "MaskSpec",
     "Model",
     "RawTensor",
+    "Span",
     "Spec",
     "State",
     "StoredValue",

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from sdflow.composition import Json
 from sdflow.values.spec import LatentSpace
@@ -28,8 +28,7 @@ class Location:
     """Where a component's bytes are.
 
     `folder` is the component's own folder on this disk; None while a hub model is not downloaded yet, and
-    then `repo`, `revision` (a commit) and `subfolder` say what to fetch. `config` is the file that the
-    component's configuration was read from, where that is not `folder`.
+    then `repo`, `revision` (a commit) and `subfolder` say what to fetch, or `url` does.
     """
 
     source: str
@@ -38,6 +37,29 @@ class Location:
     revision: str | None = None
     subfolder: str = ""
     download_bytes: int = 0
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """What is laid on a component without changing its weights, in order: a LoRA or its kin, or an embedding.
+
+    A LoRA counts with `weight`; an embedding (textual inversion) adds the word `token` to a tokenizer and its
+    text encoder. `vectors` is how many places of the prompt that word takes.
+    """
+
+    kind: Literal["lora", "embedding"]
+    file: WeightFile
+    location: Location = field(compare=False)
+    weight: float = 1.0
+    token: str = ""
+    vectors: int = 0
+
+    def description(self) -> dict[str, Json]:
+        """What a result depends on."""
+        if self.kind == "embedding":
+            return {"embedding": self.file.digest, "token": self.token}
+        return {"lora": self.file.digest, "weight": self.weight}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +69,8 @@ class Component:
     `library` and `class_name` are those of `model_index.json`; `config` is the parsed configuration without
     the fields that change nothing (versions, paths). `dtype` is what it is loaded as (`float32`, `float16`,
     `bfloat16`; empty for components without weights). `parameters` and `bytes_as_loaded` come from the
-    headers of the weight files.
+    headers of the weight files. `part` names what is taken from a file that holds more than this component.
+    `adapters` lie on the component in their order.
     """
 
     role: str
@@ -59,25 +82,41 @@ class Component:
     parameters: int
     bytes_as_loaded: int
     location: Location = field(compare=False)
+    part: str = ""
+    adapters: tuple[Adapter, ...] = ()
 
     def description(self) -> dict[str, Json]:
-        """What a result depends on: class, configuration, bytes of the weights, precision."""
-        return {
+        """What a result depends on: class, configuration, bytes of the weights, precision, adapters."""
+        described: dict[str, Json] = {
             "class": f"{self.library}.{self.class_name}",
             "config": digest_of_json(dict(self.config)),
             "files": [file.digest for file in self.files],
             "dtype": self.dtype,
         }
+        if self.part:
+            described["part"] = self.part
+        if self.adapters:
+            described["adapters"] = [adapter.description() for adapter in self.adapters]
+        return described
 
     @property
     def digest(self) -> str:
-        """Digest of the description; what the pool knows a loaded component by."""
+        """Digest of the description."""
         return digest_of_json(self.description())
+
+    @property
+    def bare(self) -> "Component":
+        """The component without adapters; its digest is what the pool knows the loaded weights by."""
+        return replace(self, adapters=()) if self.adapters else self
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model: its family and its components by role. Computed while planning; never stored."""
+    """A model: its family and its components by role. Computed while planning; never stored.
+
+    `family` is `sd1`, `sd2`, `sdxl` or `sdxl-refiner`. `traits` are facts of `model_index.json` about the whole that
+    change results, such as `force_zeros_for_empty_prompt`; a node that heeds one has it in its key (`described`).
+    """
 
     kind: ClassVar[str] = "Model"
 
@@ -85,6 +124,7 @@ class Model:
     components: Mapping[str, Component]
     space: LatentSpace
     native_size: tuple[int, int]
+    traits: Mapping[str, Json] = field(default_factory=dict)
 
     def describe(self, roles: Iterable[str]) -> dict[str, Json]:
         """Descriptions of some components, for a key."""

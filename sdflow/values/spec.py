@@ -85,16 +85,87 @@ class MaskSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """In which steps of a schedule something counts: where all of its bounds hold.
+
+    `from_step` to `until_step` (not included) are steps of the whole schedule, `from_` to `until` fractions of it,
+    which begin and end at step int(fraction · steps), as A1111's prompt editing counts. A turn (i, n) holds in every
+    n-th step, beginning with step i.
+    """
+
+    from_step: int = 0
+    until_step: int | None = None
+    from_: float = 0.0
+    until: float = 1.0
+    turns: tuple[tuple[int, int], ...] = ()
+
+    def holds(self, step: int, steps: int) -> bool:
+        """Whether it counts in step `step` (from 0) of a schedule of `steps`."""
+        return (
+            self.from_step <= step
+            and (self.until_step is None or step < self.until_step)
+            and int(self.from_ * steps) <= step
+            and (self.until >= 1 or step < int(self.until * steps))
+            and all(step % count == turn for turn, count in self.turns)
+        )
+
+    def within(self, other: "Span") -> "Span":
+        """The steps in which both count."""
+        ends = [end for end in (self.until_step, other.until_step) if end is not None]
+        return Span(
+            max(self.from_step, other.from_step),
+            min(ends) if ends else None,
+            max(self.from_, other.from_),
+            min(self.until, other.until),
+            tuple(dict.fromkeys((*self.turns, *other.turns))),
+        )
+
+
+ALWAYS = Span()
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle of the picture, as fractions of its sides: 0 is left or top, 1 the whole side."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySpec:
+    """One entry of a conditioning: how many tokens, in which steps it counts, and how strongly.
+
+    `area` is the part of the picture that it is about; `mask` the mask's (height, width) in pixels, where there is one.
+    """
+
+    tokens: int
+    span: Span = ALWAYS
+    strength: float = 1.0
+    area: Area | None = None
+    mask: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConditioningSpec:
-    """Embedded prompts: `batch` of them (1 fits any latent batch), `width` features per token."""
+    """Embedded prompts: `batch` of them (1 fits any latent batch), `width` features per token.
+
+    `pooled` is the width of the pooled embeddings, 0 where there are none. The entries of a side are weighed against
+    each other where several of them count.
+    """
 
     batch: int
-    tokens: int
     width: int
+    positive: tuple[EntrySpec, ...]
+    negative: tuple[EntrySpec, ...]
+    pooled: int = 0
     kind: Literal["Conditioning"] = "Conditioning"
 
     def __str__(self) -> str:
-        return f"conditioning {self.batch}×{self.tokens}×{self.width}"
+        many = f" in {len(self.positive)} parts" if len(self.positive) > 1 else ""
+        return f"conditioning {self.batch}×{self.positive[0].tokens}×{self.width}{many}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from sdflow.store import Store
 from sdflow.values import (
     NOISE,
+    Area,
     Conditioning,
     Encoded,
     Entry,
@@ -17,6 +18,7 @@ from sdflow.values import (
     LatentSpace,
     Level,
     Mask,
+    Span,
     State,
     StoredValue,
     decode,
@@ -40,6 +42,20 @@ def values() -> dict[str, StoredValue]:
         "conditioning": Conditioning(
             (Entry(torch.randn(2, 77, 8)), Entry(torch.randn(1, 77, 8, dtype=torch.float16))),
             (Entry(torch.randn(1, 77, 8, dtype=torch.bfloat16)),),
+        ),
+        "conditioning with everything": Conditioning(
+            (
+                Entry(
+                    torch.randn(1, 77, 8),
+                    torch.randn(1, 6),
+                    Span(2, None, 0.25, 0.75, ((0, 2), (1, 3))),
+                    0.5,
+                    Area(0.0, 0.25, 0.5, 0.75),
+                    torch.randint(0, 256, (1, 5, 7), dtype=torch.uint8),
+                ),
+                Entry(torch.randn(1, 154, 8), torch.randn(1, 6)),
+            ),
+            (Entry(torch.zeros(1, 77, 8), torch.zeros(1, 6), Span(until_step=3)),),
         ),
         "image": Image(rng.integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)),
         "image with alpha and 16 bits": Image(rng.integers(0, 65536, (1, 5, 7, 4), dtype=np.uint16)),
