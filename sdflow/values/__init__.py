@@ -29,6 +29,7 @@ from sdflow.values.spec import (
     Span,
     Spec,
     TokenCount,
+    Tokens,
     TrajectorySpec,
 )
 from sdflow.values.trajectory import State, Trajectory
@@ -61,6 +62,7 @@ __all__ = [
     "State",
     "StoredValue",
     "TokenCount",
+    "Tokens",
     "Trajectory",
     "TrajectorySpec",
     "WeightFile",

@@ -193,4 +193,12 @@ class TokenCount:
     cut: int
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A text as a tokenizer divides it, without the two tokens at its ends; `starts` are places in the text."""
+
+    ids: tuple[int, ...]
+    starts: tuple[int, ...]
+
+
 Spec: TypeAlias = LatentSpec | ImageSpec | MaskSpec | ConditioningSpec | TrajectorySpec

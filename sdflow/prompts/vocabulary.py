@@ -1,0 +1,91 @@
+"""What a prompt language asks of a tokenizer, and the words that textual inversions add to it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sdflow.prompts.fragments import Part
+from sdflow.values import Tokens
+
+FIRST_VECTOR = 2**24
+"""Numbers from here on are no tokens but vectors of textual inversions, counted through."""
+
+EMBEDDING = "embedding:"
+"""How ComfyUI marks the name of a textual inversion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """A tokenizer, and what its text encoder reads.
+
+    tokenize: the tokens of a text, without the two at its ends.
+    room: how many tokens fit between the ends. comma: the token of a comma that ends a word.
+    written: vectors that stand for a row of tokens. named: vectors of a textual inversion, by its name.
+    """
+
+    tokenize: Callable[[str], Tokens]
+    room: int = 75
+    comma: int | None = None
+    written: Mapping[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
+    named: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Tokens, or the vectors of a textual inversion, that stay together; `start` is their place in the part's text."""
+
+    ids: tuple[int, ...]
+    weight: float
+    start: int
+
+
+def tokens_of(part: Part, vocabulary: Vocabulary) -> Iterator[Unit]:
+    """Every token of a part alone; rows of tokens that a textual inversion is written as become its vectors."""
+    longest_first = sorted(vocabulary.written, key=len, reverse=True)
+    before = 0
+    for fragment in part:
+        tokens = vocabulary.tokenize(fragment.text)
+        place = 0
+        while place < len(tokens.ids):
+            row = next((it for it in longest_first if tokens.ids[place : place + len(it)] == it), None)
+            ids = vocabulary.written[row] if row else tokens.ids[place : place + 1]
+            yield Unit(ids, fragment.weight, before + tokens.starts[place])
+            place += len(row) if row else 1
+        before += len(fragment.text)
+
+
+def words_of(part: Part, vocabulary: Vocabulary) -> Iterator[Unit]:
+    """Every word of a part, between white space; `embedding:NAME` becomes vectors (ask for unknown names before)."""
+    before = 0
+    for fragment in part:
+        for start, word in _words(fragment.text):
+            name, rest = embedding_in(word, vocabulary.named)
+            if name is not None:
+                yield Unit(vocabulary.named[name], fragment.weight, before + start)
+            if rest:
+                at = before + start + len(word) - len(rest)
+                yield Unit(vocabulary.tokenize(rest).ids, fragment.weight, at)
+        before += len(fragment.text)
+
+
+def embedding_in(word: str, names: Mapping[str, object]) -> tuple[str | None, str]:
+    """The name of a textual inversion that a word calls, and the commas after it; else no name and the word."""
+    if not word.startswith(EMBEDDING):
+        return None, word
+    name = word.removeprefix(EMBEDDING)
+    bare = name if name in names else name.rstrip(",")
+    return bare, name[len(bare) :]
+
+
+def unknown_embeddings(part: Part, names: Sequence[str]) -> tuple[str, ...]:
+    """Names that a part calls with `embedding:` and that are not among `names`."""
+    known = dict.fromkeys(names)
+    called = (embedding_in(word, known)[0] for fragment in part for _, word in _words(fragment.text))
+    return tuple(name for name in called if name is not None and name not in known)
+
+
+def _words(text: str) -> Iterator[tuple[int, str]]:
+    start = 0
+    for word in text.replace("\n", " ").split(" "):
+        if word:
+            yield start, word
+        start += len(word) + 1
