@@ -1,4 +1,4 @@
-"""The length of a prompt, counted without transformers and without torch."""
+"""The tokens of a prompt and their number, without transformers and without torch."""
 
 import json
 from functools import lru_cache
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdflow.problems import problem
-from sdflow.values import TokenCount
+from sdflow.values import TokenCount, Tokens
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -27,20 +27,41 @@ def count_tokens(folder: Path, text: str) -> TokenCount:
     Raises:
         UserError: SDF412, the folder lacks a vocabulary or it cannot be read.
     """
-    tokenizer, limit = _load(folder)
-    encoding = tokenizer.encode(text, add_special_tokens=False)
-    count = len(encoding.ids)
-    return TokenCount(count, limit, encoding.offsets[limit][0] if count > limit else len(text))
+    tokens, limit = tokenize(folder, text), room_of(folder)
+    count = len(tokens.ids)
+    return TokenCount(count, limit, tokens.starts[limit] if count > limit else len(text))
+
+
+def tokenize(folder: Path, text: str, added: tuple[str, ...] = ()) -> Tokens:
+    """The tokens of a text as CLIP's tokenizer finds them, without the two at its ends.
+
+    Args:
+        folder: as for `count_tokens`.
+        text: a prompt, or a piece of one.
+        added: words that were added to the tokenizer; each is one token, numbered on from the last of its own.
+
+    Raises:
+        UserError: SDF412, the folder lacks a vocabulary or it cannot be read.
+    """
+    encoding = _load(folder, added)[0].encode(text, add_special_tokens=False)
+    return Tokens(tuple(encoding.ids), tuple(start for start, _ in encoding.offsets))
+
+
+def room_of(folder: Path) -> int:
+    """How many tokens a text encoder reads between the two at the ends, as the tokenizer's configuration says."""
+    return _load(folder, ())[1]
 
 
 @lru_cache(maxsize=8)
-def _load(folder: Path) -> "tuple[Tokenizer, int]":
+def _load(folder: Path, words: tuple[str, ...]) -> "tuple[Tokenizer, int]":
     try:
         vocabulary, merges, added = _vocabulary(folder)
         config = (
             _json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
         )
-        return _clip_tokenizer(vocabulary, merges, added), _length(config) - _ENDS
+        tokenizer = _clip_tokenizer(vocabulary, merges, added)
+        _add_words(tokenizer, words)
+        return tokenizer, _length(config) - _ENDS
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = "it holds tokenizer.json, or vocab.json and merges.txt"
         raise problem("SDF412", f"the tokenizer in {folder} cannot be read: {error}", hint=hint) from error
@@ -87,6 +108,13 @@ def _clip_tokenizer(
     )
     tokenizer.add_special_tokens([*_SPECIAL, *added])
     return tokenizer
+
+
+def _add_words(tokenizer: "Tokenizer", words: tuple[str, ...]) -> None:
+    """Add words as `add_tokens` of transformers does: found anywhere in a text, whatever their case."""
+    from tokenizers import AddedToken
+
+    tokenizer.add_tokens([AddedToken(word, normalized=True) for word in words])
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sdflow.device import Device
-from sdflow.values import Component, Model, TokenCount
+from sdflow.values import Component, Model, TokenCount, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,9 @@ class Facts(Protocol):
 
     def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
         """The length of a prompt, counted without transformers."""
+
+    def tokenize(self, tokenizer: Component, text: str, added: tuple[str, ...] = ()) -> Tokens:
+        """The tokens of a text, found without transformers; `added` are words of textual inversions."""
+
+    def room(self, tokenizer: Component) -> int:
+        """How many tokens its text encoder reads between the two at the ends."""

@@ -9,7 +9,7 @@ from sdflow.device import Device
 from sdflow.graph.build import Graph, GraphNode
 from sdflow.graph.facts import FileFacts, FileNeed, ModelNeed
 from sdflow.problems import Problem, UserError, problem
-from sdflow.values import Component, Model, TokenCount
+from sdflow.values import Component, Model, TokenCount, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class ResolvedFacts:
     files: Mapping[str, FileFacts]
     models: Mapping[str, Model]
     _counts: dict[tuple[str, str], TokenCount] = field(default_factory=dict)
+    _tokens: dict[tuple[Path, str, tuple[str, ...]], Tokens] = field(default_factory=dict)
 
     def file(self, path: str) -> FileFacts:
         """Facts about a file that was named in the needs."""
@@ -44,11 +45,30 @@ class ResolvedFacts:
 
         key = (tokenizer.digest, text)
         if key not in self._counts:
-            folder = tokenizer.location.folder
-            if folder is None:
-                raise AssertionError("tokenizers are brought here while models are described")
-            self._counts[key] = count_tokens(folder, text)
+            self._counts[key] = count_tokens(_folder(tokenizer), text)
         return self._counts[key]
+
+    def tokenize(self, tokenizer: Component, text: str, added: tuple[str, ...] = ()) -> Tokens:
+        """The tokens of a text, found without transformers; `added` are words of textual inversions."""
+        from sdflow.diffusion.tokens import tokenize
+
+        key = (_folder(tokenizer), text, added)
+        if key not in self._tokens:
+            self._tokens[key] = tokenize(*key)
+        return self._tokens[key]
+
+    def room(self, tokenizer: Component) -> int:
+        """How many tokens its text encoder reads between the two at the ends."""
+        from sdflow.diffusion.tokens import room_of
+
+        return room_of(_folder(tokenizer))
+
+
+def _folder(tokenizer: Component) -> Path:
+    folder = tokenizer.location.folder
+    if folder is None:
+        raise AssertionError("tokenizers are brought here while models are described")
+    return folder
 
 
 def resolve(graph: Graph, resolver: Resolver, device: Device) -> ResolvedFacts:

@@ -1,5 +1,6 @@
 """Prompts become the embeddings that diffusers' pipeline makes, and their length is known before."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdflow.diffusion.text import encode_prompts
-from sdflow.diffusion.tokens import count_tokens
+from sdflow.diffusion.tokens import count_tokens, tokenize
 from sdflow.problems import UserError
 from tests.diffusion.conftest import Modules
 
@@ -150,6 +151,25 @@ def test_tokens_are_counted_as_transformers_does(fixture: str, request: pytest.F
 def test_any_text_is_counted_as_transformers_does(tiny: Modules, text: str) -> None:
     found = count_tokens(tiny.folder / "tokenizer", text)
     assert found.count == len(tiny.tokenizer(text, add_special_tokens=False).input_ids)
+
+
+WORDS = ("EasyNegative", "<cat-toy>", "bad-hands-5", "Überstil", "Usada Pekora")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.lists(
+        st.sampled_from([*WORDS, "easynegative", "<CAT-TOY>", "x", " ", ",", "É", "u\u0308berstil"])
+    )
+)
+def test_words_of_textual_inversions_are_found_as_transformers_does(tiny: Modules, pieces: list[str]) -> None:
+    text = "".join(pieces)
+    tokenizer = copy.deepcopy(tiny.tokenizer)
+    tokenizer.add_tokens(list(WORDS))
+    found = tokenize(tiny.folder / "tokenizer", text, WORDS)
+    expected = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    assert list(found.ids) == expected.input_ids
+    assert list(found.starts) == [start for start, _ in expected.offset_mapping]
 
 
 def test_the_place_of_the_cut(tiny: Modules) -> None:

@@ -14,7 +14,7 @@ from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Input
 from sdflow.problems import Position
-from sdflow.values import Component, Image, ImageSpec, Model, TokenCount
+from sdflow.values import Component, Image, ImageSpec, Model, TokenCount, Tokens
 
 
 def pixel(value: float) -> Image:
@@ -88,6 +88,12 @@ class NoFacts:
 
     def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
         raise KeyError(text)
+
+    def tokenize(self, tokenizer: Component, text: str, added: tuple[str, ...] = ()) -> Tokens:
+        raise KeyError(text)
+
+    def room(self, tokenizer: Component) -> int:
+        raise KeyError(tokenizer.role)
 
 
 def written(value: object) -> FieldValue:
