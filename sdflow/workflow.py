@@ -150,9 +150,11 @@ class Session:
         from sdflow.models.download import ensure_local
         from sdflow.models.hub_place import HubPlace
         from sdflow.models.pool import Pool
+        from sdflow.models.web.place import WebPlace
         from sdflow.resolve.host_memory import host_memory
 
         hub = HubPlace.of_environment(self.root, offline=self.settings.offline)
+        web = WebPlace.of_environment(self.root, offline=hub.offline)
 
         def ensure(component: Component) -> Component:
             def progress(done: int, total: int) -> None:
@@ -160,7 +162,7 @@ class Session:
                 if self.stop.is_set():
                     raise InterruptedRunError
 
-            return ensure_local(component, progress, hub=hub)
+            return ensure_local(component, progress, hub=hub, web=web)
 
         return Pool(
             self.device,
@@ -274,8 +276,8 @@ class Session:
             InputChangedError: a file is another one now.
         """
         folder = component.location.folder
-        if folder is None or component.location.repo is not None:
-            return  # what a hub's commit holds does not change
+        if folder is None or component.location.repo is not None or component.location.url is not None:
+            return  # what a hub's commit holds does not change, nor what is kept by its digest
         for file in component.files:
             self.unchanged(folder / file.name, file.digest)
 

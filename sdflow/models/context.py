@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sdflow.models.hub_place import HubPlace
 from sdflow.models.tree import Memo
+from sdflow.models.web.place import WebPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +16,8 @@ class Context:
     memo: Memo
     hub: HubPlace
     cache_root: Path
+
+    @property
+    def web(self) -> WebPlace:
+        """Downloads, and how Civitai is reached."""
+        return WebPlace.of_environment(self.cache_root, offline=self.hub.offline)

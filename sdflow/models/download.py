@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -11,8 +11,11 @@ from sdflow.models.hub_api import download
 from sdflow.models.hub_place import HubPlace
 from sdflow.models.refused import Refused
 from sdflow.models.tree import join
+from sdflow.models.web.download import download_file
+from sdflow.models.web.file import WebFile
+from sdflow.models.web.place import WebPlace
 from sdflow.problems import UserError, problem
-from sdflow.values import Component, WeightFile
+from sdflow.values import Component, Location, WeightFile
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told the bytes that are here and the bytes that it will be."""
@@ -21,8 +24,10 @@ _SPARE = 64 * 1024 * 1024
 """Bytes of disk that a download leaves free."""
 
 
-def ensure_local(component: Component, progress: Progress | None = None, *, hub: HubPlace) -> Component:
-    """The component with its files on this disk; those of a hub model that are missing are downloaded.
+def ensure_local(
+    component: Component, progress: Progress | None = None, *, hub: HubPlace, web: WebPlace | None = None
+) -> Component:
+    """The component with its files on this disk; those that are missing are downloaded.
 
     What arrives is checked against the digest that the plan was made with. The description, and so every key,
     is the same before and after.
@@ -30,11 +35,46 @@ def ensure_local(component: Component, progress: Progress | None = None, *, hub:
     Raises:
         UserError: no space, no connection, no access, or a file that is not what the hub told.
     """
-    location = component.location
-    if location.folder is not None or location.repo is None or location.revision is None:
-        return component
+    here = bring_here(component.location, component.files, progress, hub=hub, web=web)
+    return component if here is component.location else replace(component, location=here)
+
+
+def bring_here(
+    location: Location,
+    files: Sequence[WeightFile],
+    progress: Progress | None,
+    *,
+    hub: HubPlace,
+    web: WebPlace | None,
+) -> Location:
+    """The place of some files on this disk, after they were downloaded if they had to be."""
+    if location.folder is not None:
+        return location
+    if location.url is not None and web is not None:
+        return _from_web(location, files, progress, web)
+    if location.repo is None or location.revision is None:
+        return location
+    return _from_hub(location, files, progress, hub)
+
+
+def _from_web(
+    location: Location, files: Sequence[WeightFile], progress: Progress | None, web: WebPlace
+) -> Location:
+    (file,) = files
+    try:
+        path = download_file(web, WebFile(str(location.url), file.name, file.digest, file.size), progress)
+    except Refused as error:
+        raise UserError(error.problem) from error
+    return replace(location, folder=path.parent, download_bytes=0)
+
+
+def _from_hub(
+    location: Location, files: Sequence[WeightFile], progress: Progress | None, hub: HubPlace
+) -> Location:
+    if location.repo is None or location.revision is None:
+        return location
     snapshot = hub.snapshot(location.repo, location.revision)
-    missing = [file for file in component.files if not (snapshot / location.subfolder / file.name).is_file()]
+    missing = [file for file in files if not (snapshot / location.subfolder / file.name).is_file()]
     total = sum(file.size for file in missing)
     _check_space(hub.cache, total, location.source)
     done = 0
@@ -56,9 +96,7 @@ def ensure_local(component: Component, progress: Progress | None = None, *, hub:
         _check_digest(path, file, location.source)
         arrived += file.size
         advance(arrived - done)
-    return replace(
-        component, location=replace(location, folder=snapshot / location.subfolder, download_bytes=0)
-    )
+    return replace(location, folder=snapshot / location.subfolder, download_bytes=0)
 
 
 def _check_space(cache: Path, needed: int, source: str) -> None:

@@ -63,3 +63,12 @@ def download(place: HubPlace, repo: str, commit: str, name: str, advance: Advanc
     except Exception as error:  # noqa: BLE001  # as above
         refuse_answer(error, place, repo, commit)
     return Path(path)
+
+
+def address_of(place: HubPlace, repo: str, commit: str, name: str) -> tuple[str, dict[str, str]]:
+    """The web address of a file, and the headers that prove who asks for it."""
+    from huggingface_hub import hf_hub_url, utils
+
+    url = hf_hub_url(repo, name, revision=commit, endpoint=place.endpoint)
+    proof = utils.build_hf_headers(token=place.token)  # type: ignore[attr-defined]  # documented, not in __all__
+    return url, {str(key): str(value) for key, value in proof.items() if key.lower() == "authorization"}

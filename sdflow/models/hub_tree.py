@@ -1,12 +1,16 @@
 """The files of one commit on the hub, of which any number may be on this disk already."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from sdflow.models.hub_api import download
+from sdflow.models.hub_api import address_of, download
 from sdflow.models.hub_listing import Listing
 from sdflow.models.hub_place import HubPlace
 from sdflow.models.refused import Refused
+from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo, parse_header, read_header
 from sdflow.models.tree import Memo, digest_of_local, join
+from sdflow.models.web.beginning import beginning_of
+from sdflow.models.web.place import WebPlace
 from sdflow.values import Location
 
 _SMALL = 32 * 1024 * 1024
@@ -15,11 +19,12 @@ _SMALL = 32 * 1024 * 1024
 class HubTree:
     """A listed commit. Small files are fetched when they are read; weights never are."""
 
-    def __init__(self, place: HubPlace, listing: Listing, memo: Memo, label: str) -> None:
+    def __init__(self, place: HubPlace, listing: Listing, memo: Memo, label: str, web: WebPlace) -> None:
         self._place = place
         self._listing = listing
         self._memo = memo
         self._label = label
+        self._web = web
         self._snapshot = place.snapshot(listing.repo, listing.commit)
 
     @property
@@ -60,6 +65,22 @@ class HubTree:
         """Where a file is on this disk, or None while it is not."""
         path = self._snapshot / name
         return path if path.is_file() else None
+
+    def header(self, name: str) -> Mapping[str, TensorInfo]:
+        """The tensors of a safetensors file; of one that is not here, only the beginning is fetched."""
+        path = self.path(name)
+        if path is not None:
+            return read_header(path)
+        listed = self._listing.files[name]
+        url, proof = address_of(self._place, self._listing.repo, self._listing.commit, name)
+        beginning = beginning_of(self._web, url, f"sha256:{listed.sha256}", proof)
+        if not beginning.header:
+            raise BrokenHeaderError(beginning.broken)
+        return parse_header(beginning.header.encode(), listed.size)[0]
+
+    def fetch(self, name: str) -> Path:
+        """Where a file is, downloaded if need be."""
+        return self.path(name) or download(self._place, self._listing.repo, self._listing.commit, name)
 
     def size(self, name: str) -> int:
         """Bytes of a file, as the hub tells."""

@@ -17,13 +17,16 @@ Dtype: TypeAlias = Literal["auto", "float32", "float16", "bfloat16"]
 class PartRequest:
     """A place to take something from: a source as written, and for a hub id its branch, tag or commit.
 
-    `variant` picks `….fp16.safetensors` and the like; `subfolder` is a folder inside the source.
+    `variant` picks `….fp16.safetensors` and the like; `subfolder` is a folder inside the source, `file` one file
+    in it; `sha256` is what that file must have.
     """
 
     source: str
     revision: str | None = None
     variant: str | None = None
     subfolder: str | None = None
+    file: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,12 @@ class ModelRequest:
     subfolder: str | None = None
     dtype: Dtype = "auto"
     parts: Mapping[str, PartRequest] = field(default_factory=dict)
+    file: str | None = None
+    sha256: str | None = None
 
     @property
     def base(self) -> PartRequest | None:
         """The place where everything comes from that is not a part."""
         if self.source is None:
             return None
-        return PartRequest(self.source, self.revision, self.variant, self.subfolder)
+        return PartRequest(self.source, self.revision, self.variant, self.subfolder, self.file, self.sha256)

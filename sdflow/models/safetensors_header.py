@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 _LARGEST = 100 * 1024 * 1024  # the bound that the library itself keeps
 _WIDTHS = {
@@ -37,6 +37,13 @@ class TensorInfo:
         return math.prod(self.shape)
 
 
+class Readable(Protocol):
+    """What a header is read from, from its first byte on."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes; fewer only at the end."""
+
+
 def read_header(file: Path) -> Mapping[str, TensorInfo]:
     """The tensors of a safetensors file by name.
 
@@ -46,21 +53,40 @@ def read_header(file: Path) -> Mapping[str, TensorInfo]:
     """
     size = file.stat().st_size
     with file.open("rb") as stream:
-        start = stream.read(512)
-        _refuse_other_files(start)
-        length = int.from_bytes(start[:8], "little")
-        if length > min(size - 8, _LARGEST) or start[8:9] != b"{":
-            raise BrokenHeaderError("is not a safetensors file, or only the beginning of one")
-        stream.seek(8)
-        text = stream.read(length)
+        text = header_text(stream, size)
+    return parse_header(text, size)[0]
+
+
+def header_text(stream: Readable, size: int | None) -> bytes:
+    """The JSON of a header. `size` is that of the whole file, where it is known.
+
+    Raises:
+        BrokenHeaderError: the file is something else.
+    """
+    start = stream.read(512)
+    _refuse_other_files(start)
+    length = int.from_bytes(start[:8], "little")
+    largest = _LARGEST if size is None else min(size - 8, _LARGEST)
+    if length > largest or start[8:9] != b"{":
+        raise BrokenHeaderError("is not a safetensors file, or only the beginning of one")
+    return (start[8:] + stream.read(max(8 + length - len(start), 0)))[:length]
+
+
+def parse_header(text: bytes, size: int | None) -> tuple[Mapping[str, TensorInfo], int]:
+    """The tensors by name, and the size of the whole file as the header tells it.
+
+    Raises:
+        BrokenHeaderError: the header is not valid, or `size` is another one.
+    """
     try:
         tensors, end = _parse(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BrokenHeaderError("has a header that is not valid") from error
-    if 8 + length + end != size:
-        what = "is cut off" if 8 + length + end > size else "has bytes after its end"
-        raise BrokenHeaderError(f"{what}: {size:,} bytes where its header tells of {8 + length + end:,}")
-    return tensors
+    whole = 8 + len(text) + end
+    if size is not None and whole != size:
+        what = "is cut off" if whole > size else "has bytes after its end"
+        raise BrokenHeaderError(f"{what}: {size:,} bytes where its header tells of {whole:,}")
+    return tensors, whole
 
 
 def _parse(header: dict[str, Any]) -> tuple[dict[str, TensorInfo], int]:

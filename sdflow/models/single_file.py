@@ -1,9 +1,8 @@
 """Single-file checkpoints: not read yet, but told apart."""
 
-from pathlib import Path
-
+from sdflow.models.one_file import OneFile
 from sdflow.models.refused import Refused
-from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo, read_header
+from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo
 
 _CONVERT = (
     "Convert it to a diffusers folder (diffusers: `from_single_file`, then `save_pretrained`), and name that."
@@ -12,21 +11,17 @@ _CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to
 _FAMILIES = {768: "a Stable Diffusion 1.x checkpoint", 1024: "a Stable Diffusion 2.x checkpoint"}
 
 
-def refuse_single_file(file: Path, written: str) -> Refused:
+def refuse_single_file(one: OneFile) -> Refused:
     """Say what a single file is, as far as its header tells, and what to do with it."""
-    if not file.is_file():
-        return Refused("SDF302", f"there is no file `{written}`", hint=f"It was looked for at {file}.")
-    if file.suffix.lower() != ".safetensors":
-        return Refused("SDF303", f"single files are not read yet: `{written}`", hint=_CONVERT)
+    if one.suffix != ".safetensors":
+        return Refused("SDF303", f"single files are not read yet: {one.label}", hint=_CONVERT)
     try:
-        what = what_it_holds(dict(read_header(file)))
+        what = what_it_holds(dict(one.header()))
     except BrokenHeaderError as error:
-        return Refused("SDF305", f"`{written}` {error}", hint="Download the file again.")
-    except OSError as error:
-        return Refused("SDF302", f"`{written}` cannot be read: {error.strerror}")
+        return Refused("SDF305", f"{one.label} {error}", hint="Download the file again.")
     if what is None:
-        return Refused("SDF303", f"single files are not read yet: `{written}`", hint=_CONVERT)
-    return Refused("SDF303", f"`{written}` looks like {what}; single files are not read yet", hint=_CONVERT)
+        return Refused("SDF303", f"single files are not read yet: {one.label}", hint=_CONVERT)
+    return Refused("SDF303", f"{one.label} looks like {what}; single files are not read yet", hint=_CONVERT)
 
 
 def what_it_holds(tensors: dict[str, TensorInfo]) -> str | None:

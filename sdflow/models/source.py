@@ -1,47 +1,21 @@
 """Reading a model source as a user writes it."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
-from urllib.parse import urlsplit
 
 from sdflow.models.refused import Refused
+from sdflow.models.source_kinds import (
+    WEIGHT_SUFFIXES,
+    BuiltinSource,
+    FileSource,
+    FolderSource,
+    HubSource,
+    Source,
+)
+from sdflow.models.web.address import is_address, parse_address
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\|\.{1,2}\\")
-_WEIGHT_SUFFIXES = {".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx"}
-
-
-@dataclass(frozen=True, slots=True)
-class HubSource:
-    """A repository on the hub."""
-
-    repo: str
-
-
-@dataclass(frozen=True, slots=True)
-class FolderSource:
-    """A folder on this disk; it may not exist."""
-
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class FileSource:
-    """A single file on this disk; it may not exist."""
-
-    file: Path
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltinSource:
-    """A model that sdflow brings along."""
-
-    name: str
-
-
-Source: TypeAlias = HubSource | FolderSource | FileSource | BuiltinSource
 
 
 def parse_source(text: str, base: Path) -> Source:
@@ -59,12 +33,12 @@ def parse_source(text: str, base: Path) -> Source:
         )
     if text.startswith("builtin:"):
         return BuiltinSource(text.removeprefix("builtin:").strip())
-    if "://" in text:
-        raise _refuse_url(text)
+    if is_address(text):
+        return parse_address(text)
     path = _as_path(text, base)
     if _looks_like_path(text) or path.exists():
         return FileSource(path) if _is_file(path) else FolderSource(path)
-    if Path(text).suffix.lower() in _WEIGHT_SUFFIXES:
+    if Path(text).suffix.lower() in WEIGHT_SUFFIXES:
         return FileSource(path)
     if _HUB_ID.fullmatch(text) and ".." not in text:
         return HubSource(text)
@@ -86,19 +60,7 @@ def _looks_like_path(text: str) -> bool:
 
 
 def _is_file(path: Path) -> bool:
-    return path.is_file() or (not path.exists() and path.suffix.lower() in _WEIGHT_SUFFIXES)
-
-
-def _refuse_url(text: str) -> Refused:
-    parts = urlsplit(text)
-    inside = [part for part in parts.path.split("/") if part]
-    if parts.hostname in {"huggingface.co", "hf.co"} and len(inside) == 2:  # noqa: PLR2004  # owner and name
-        hint = f"Write the hub id alone: `{inside[0]}/{inside[1]}`."
-    elif parts.hostname in {"huggingface.co", "hf.co"} and "tree" in inside[2:3] and len(inside) > 3:  # noqa: PLR2004
-        hint = f"Write `{inside[0]}/{inside[1]}` and `revision: {inside[3]}`."
-    else:
-        hint = "Download it, convert it to a diffusers folder, and name that folder."
-    return Refused("SDF303", f"models are not read from web addresses yet: `{text}`", hint=hint)
+    return path.is_file() or (not path.exists() and path.suffix.lower() in WEIGHT_SUFFIXES)
 
 
 def _refuse_word(text: str) -> Refused:

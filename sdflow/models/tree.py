@@ -1,11 +1,12 @@
 """A model's files, wherever they are: what the rest of this room reads through."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from sdflow.models.refused import Refused
+from sdflow.models.safetensors_header import TensorInfo, read_header
 from sdflow.values import Location
 
 Memo: TypeAlias = Callable[[Path], str]
@@ -36,6 +37,17 @@ class Tree(Protocol):
 
     def path(self, name: str) -> Path | None:
         """Where a file is on this disk, or None while it is not."""
+
+    def header(self, name: str) -> Mapping[str, TensorInfo]:
+        """The tensors of a safetensors file, here or not.
+
+        Raises:
+            BrokenHeaderError: it is something else.
+            Refused: it cannot be read.
+        """
+
+    def fetch(self, name: str) -> Path:
+        """Where a file is, brought onto this disk if need be."""
 
     def size(self, name: str) -> int:
         """Bytes of a file, here or not."""
@@ -110,6 +122,17 @@ class FolderTree:
             raise Refused("SDF302", f"`{name}` of {self._label} cannot be read: {error.strerror}") from error
 
     def path(self, name: str) -> Path | None:
+        """Where a file is."""
+        return self._folder / name
+
+    def header(self, name: str) -> Mapping[str, TensorInfo]:
+        """The tensors of a safetensors file."""
+        try:
+            return read_header(self._folder / name)
+        except OSError as error:
+            raise Refused("SDF302", f"`{name}` of {self._label} cannot be read: {error.strerror}") from error
+
+    def fetch(self, name: str) -> Path:
         """Where a file is."""
         return self._folder / name
 

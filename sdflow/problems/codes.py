@@ -110,7 +110,10 @@ CODES: dict[str, Code] = {
     "SDF215": Code("nothing to do", "A recipe without outputs has nothing that needs to run."),
     "SDF214": Code("fields exclude each other", "Two fields were given of which only one can hold."),
     # 30x and 31x: models
-    "SDF301": Code("not a model source", "A source is a hub id `owner/name`, a folder, or `builtin:NAME`."),
+    "SDF301": Code(
+        "not a model source",
+        "A source is a hub id `owner/name`, a folder or file, `https://…`, `civitai:VERSION`, or `builtin:NAME`.",
+    ),
     "SDF302": Code("model not found", "The folder does not exist, or the hub has no such repository."),
     "SDF303": Code("unsupported model", "A model, or part of one, of a kind that sdflow does not run."),
     "SDF304": Code("not a model folder", "The folder holds no diffusers pipeline and no component of one."),
@@ -141,6 +144,11 @@ CODES: dict[str, Code] = {
     "SDF317": Code(
         "download failed", "A file did not arrive whole. What has arrived is kept; run again to go on."
     ),
+    "SDF318": Code(
+        "no sha256",
+        "A file on the web is named with its sha256: `sdflow model fetch` downloads it and tells it.",
+    ),
+    "SDF319": Code("another file", "A file has another sha256 than the recipe gives."),
     # 34x: input pictures
     "SDF341": Code("no such picture", "The file of an input picture does not exist, or is a folder."),
     "SDF342": Code("not a picture", "The file holds something else than a picture, whatever its name says."),

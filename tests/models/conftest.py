@@ -10,6 +10,7 @@ from sdflow.models.resolve import resolve_model
 from sdflow.values import Model
 from tests.models.hub import Hub, running_hub
 from tests.models.layout import CPU, sha256, write_pipeline
+from tests.models.web import Web, running_web
 
 Resolve = Callable[..., Model]
 
@@ -24,6 +25,12 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # this hub is on localhost
     with running_hub(tmp_path) as hub:
         yield hub
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with running_web() as web:
+        yield web
 
 
 @pytest.fixture

@@ -1,0 +1,212 @@
+"""From a source to one file: a checkpoint, a part of a model, a LoRA or an embedding, wherever it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from sdflow.models.builtin import builtin_folder
+from sdflow.models.context import Context
+from sdflow.models.hub_open import hub_tree, listed_tree
+from sdflow.models.refused import Refused
+from sdflow.models.request import PartRequest
+from sdflow.models.safetensors_header import TensorInfo
+from sdflow.models.source_kinds import (
+    BuiltinSource,
+    CivitaiSource,
+    FileSource,
+    FolderSource,
+    HubSource,
+    Source,
+    UrlSource,
+)
+from sdflow.models.tree import FolderTree, Tree, join
+from sdflow.models.web.digest import digest_written
+from sdflow.models.web.open import civitai_tree, web_tree
+from sdflow.problems import nearest
+from sdflow.values import Location, WeightFile
+
+
+@dataclass(frozen=True, slots=True)
+class OneFile:
+    """One file of a tree, on this disk or not. `label` is how messages call it."""
+
+    tree: Tree
+    folder: str
+    name: str
+    label: str
+
+    @property
+    def inside(self) -> str:
+        """Its name in the tree."""
+        return join(self.folder, self.name)
+
+    @property
+    def suffix(self) -> str:
+        """Its ending in small letters, such as `.safetensors`."""
+        return PurePosixPath(self.name).suffix.lower()
+
+    @property
+    def size(self) -> int:
+        """Its bytes, here or not."""
+        return self.tree.size(self.inside)
+
+    @property
+    def digest(self) -> str:
+        """Its `sha256:…`, here or not."""
+        return self.tree.digest(self.inside)
+
+    @property
+    def path(self) -> Path | None:
+        """Where it is on this disk, or None while it is not."""
+        return self.tree.path(self.inside)
+
+    @property
+    def weight_file(self) -> WeightFile:
+        """What a description holds of it."""
+        return WeightFile(self.name, self.digest, self.size)
+
+    @property
+    def location(self) -> Location:
+        """Where its bytes are."""
+        return self.tree.location(self.folder, frozenset({self.name}))
+
+    def header(self) -> Mapping[str, TensorInfo]:
+        """The tensors of a safetensors file; of one that is not here, only the beginning is fetched.
+
+        Raises:
+            BrokenHeaderError: it is something else.
+            Refused: it cannot be read.
+        """
+        return self.tree.header(self.inside)
+
+    def fetch(self) -> Path:
+        """Where it is, brought onto this disk if need be.
+
+        Raises:
+            Refused: it cannot be brought here.
+        """
+        return self.tree.fetch(self.inside)
+
+
+def find_one_file(source: Source, request: PartRequest, context: Context) -> OneFile | None:
+    """The file that a request names, or None when it names a folder or a whole repository.
+
+    `request` is `completed` with what the source itself says.
+
+    Raises:
+        Refused: there is no such file, or it is not the one that `sha256` tells.
+    """
+    wanted = digest_written(request.sha256)
+    if not isinstance(source, HubSource) and request.revision is not None:
+        raise Refused(
+            "SDF311", "only a hub model has a revision", hint="Leave `revision` out.", field="revision"
+        )
+    if isinstance(source, UrlSource):
+        return _alone(web_tree(context.web, source.url, wanted, request.file, context.memo))
+    if isinstance(source, CivitaiSource):
+        return _checked(_alone(civitai_tree(context.web, source.version, request.file, context.memo)), wanted)
+    if isinstance(source, FileSource):
+        return _checked(_local(source.file, request, context), wanted)
+    if request.file is None:
+        return None
+    if isinstance(source, HubSource):
+        tree = hub_tree(source.repo, request.revision, context)
+        if not tree.complete and not _has(tree, _path_inside(request)):
+            tree = listed_tree(source.repo, request.revision, context)
+    else:
+        tree = local_tree(source, request, context)
+    return _checked(_inside(tree, request), wanted)
+
+
+def completed(request: PartRequest, source: Source) -> PartRequest:
+    """The request with what an address of the hub says of revision, folder and file.
+
+    Raises:
+        Refused: a field says something else.
+    """
+    if not isinstance(source, HubSource):
+        return request
+    for name in ("revision", "subfolder", "file"):
+        told, written = getattr(source, name), getattr(request, name)
+        if told is not None and written is not None and told != written:
+            raise Refused(
+                "SDF301", f"the address says {name} `{told}`, and the field `{written}`", hint="Keep one.",
+                field=name,
+            )  # fmt: skip
+        if told is not None:
+            request = replace(request, **{name: told})
+    return request
+
+
+def local_tree(source: BuiltinSource | FolderSource, request: PartRequest, context: Context) -> Tree:
+    """The files of a folder on this disk, or of a built-in model.
+
+    Raises:
+        Refused: there is no such folder.
+    """
+    if isinstance(source, BuiltinSource):
+        folder = builtin_folder(source.name, context.cache_root)
+        return FolderTree(folder, context.memo, f"`builtin:{source.name}`")
+    if not source.folder.is_dir():
+        raise _no_folder(source.folder, request.source)
+    return FolderTree(source.folder, context.memo, f"`{request.source}`")
+
+
+def _alone(tree: Tree) -> OneFile:
+    (name,) = tree.names()
+    return OneFile(tree, "", name, tree.label)
+
+
+def _local(file: Path, request: PartRequest, context: Context) -> OneFile:
+    label = f"`{request.source}`"
+    if request.file is not None:
+        raise Refused("SDF302", f"{label} is a file, and holds no `{request.file}`", field="file")
+    if not file.is_file():
+        beside = [it.name for it in file.parent.iterdir() if it.is_file()] if file.parent.is_dir() else []
+        close = nearest(file.name, beside)
+        hint = f"Did you mean `{close}`, which is beside it?" if close else f"It was looked for at {file}."
+        raise Refused("SDF302", f"there is no file {label}", hint=hint)
+    return OneFile(FolderTree(file.parent, context.memo, label), "", file.name, label)
+
+
+def _inside(tree: Tree, request: PartRequest) -> OneFile:
+    inside = _path_inside(request)
+    folder, _, name = inside.rpartition("/")
+    if ".." in inside.split("/"):
+        raise Refused("SDF302", f"the file `{inside}` leads out of {tree.label}", field="file")
+    if not _has(tree, inside):
+        there = sorted(tree.names(folder))
+        close = nearest(name, there)
+        listed = ", ".join(f"`{it}`" for it in there[:8])
+        hint = f"Did you mean `{close}`?" if close else f"There is {listed}." if listed else None
+        raise Refused("SDF302", f"{tree.label} has no file `{inside}`", hint=hint, field="file")
+    return OneFile(tree, folder, name, f"`{inside}` of {tree.label}")
+
+
+def _path_inside(request: PartRequest) -> str:
+    return "/".join(
+        part for part in f"{request.subfolder or ''}/{request.file}".split("/") if part not in {"", "."}
+    )
+
+
+def _has(tree: Tree, inside: str) -> bool:
+    folder, _, name = inside.rpartition("/")
+    return name in tree.names(folder)
+
+
+def _checked(one: OneFile, wanted: str | None) -> OneFile:
+    if wanted is not None and one.digest != wanted:
+        raise Refused(
+            "SDF319",
+            f"{one.label} is another file than the recipe means",
+            hint=f"It has `sha256: {one.digest.removeprefix('sha256:')}`.",
+            field="sha256",
+        )
+    return one
+
+
+def _no_folder(folder: Path, written: str) -> Refused:
+    beside = [it.name for it in folder.parent.iterdir() if it.is_dir()] if folder.parent.is_dir() else []
+    close = nearest(folder.name, beside)
+    hint = f"Did you mean `{close}`, which is beside it?" if close else f"It was looked for at {folder}."
+    return Refused("SDF302", f"there is no folder `{written}`", hint=hint)
