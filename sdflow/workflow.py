@@ -1,6 +1,6 @@
 """The spine of sdflow: a composition becomes a graph, facts, a plan, a run. The CLI and the API both stand on it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,6 +40,7 @@ from sdflow.values import Component, Model
 if TYPE_CHECKING:
     # Imported where a plan is carried out: commands that only plan start without them.
     from sdflow.engine.execution import Outcome
+    from sdflow.models.fetch import Fetched
     from sdflow.models.pool import PoolEvent
     from sdflow.models.request import ModelRequest
 
@@ -185,6 +186,28 @@ class Session:
             cache_root=self.root,
             offline=self.settings.offline,
         )
+
+    def fetch_model(self, request: object, base: Path, progress: Callable[[int, int], None]) -> "Fetched":
+        """Bring a model or a file here that a request of the models room (`PartRequest`) names.
+
+        Raises:
+            UserError: there is no such thing, or it cannot be brought here.
+        """
+        from sdflow.models.context import Context
+        from sdflow.models.fetch import fetch_components, fetch_file
+        from sdflow.models.hub_place import HubPlace
+        from sdflow.models.request import ModelRequest, PartRequest
+
+        part = cast("PartRequest", request)
+        hub = HubPlace.of_environment(self.root, offline=self.settings.offline)
+        context = Context(base, self.memo.digest_of, hub, self.root)
+        fetched = fetch_file(part, context, progress)
+        if fetched is not None:
+            return fetched
+        model = self.describe_model(
+            ModelRequest(part.source, part.revision, part.variant, part.subfolder, sha256=part.sha256), base
+        )
+        return fetch_components(part, model, context, progress)
 
     def resolver(self, base: Path) -> Resolver:
         """How facts are found for a recipe in the folder `base`."""

@@ -19,13 +19,17 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     source: str = Field(min_length=1)
-    """A hub id, a folder beside the recipe, or builtin:NAME."""
+    """A hub id, a folder or file beside the recipe, https://…, civitai:VERSION, or builtin:NAME."""
     revision: str | None = None
     """Branch, tag or commit of a hub repository."""
     variant: str | None = None
     """Variant of the weight files, such as fp16."""
     subfolder: str | None = None
     """Folder inside the source; by default the component's own, where there is one."""
+    file: str | None = None
+    """One file of the source."""
+    sha256: str | None = None
+    """What that file must have."""
 
 
 def _part(value: object) -> object:
@@ -60,23 +64,27 @@ PartField = Annotated[
 
 
 class LoadModel(Node, type="load-model", version=1):
-    """A Stable Diffusion model: from the Hugging Face hub, a folder, or built in; parts from anywhere."""
+    """A Stable Diffusion model: from the hub, Civitai, the web, this disk, or built in; parts from anywhere."""
 
     outputs = {"model": "Model"}
     stored = False
 
     source: str | None = Field(None, min_length=1)
-    """Hub id (owner/name), folder beside the recipe, or builtin:NAME. May be left out when every part is given."""
+    """Hub id, folder or file, https://…, civitai:VERSION, or builtin:NAME. Left out when every part is given."""
     revision: str | None = None
     """Branch, tag or commit of a hub repository. Without it, what the local cache has, else main."""
     variant: str | None = None
     """Variant of the weight files, such as fp16."""
     subfolder: str | None = None
     """Folder inside the source that holds the model."""
+    file: str | None = Field(None, min_length=1)
+    """One file of a hub repository, of a folder or of a version on Civitai."""
+    sha256: str | None = None
+    """What a single file must have; another one is refused. An https source needs it."""
     dtype: Annotated[Dtype, told(_dtype), WithJsonSchema({"enum": [*get_args(Dtype), *_SHORT]})] = "auto"
     """Precision; fp32, fp16 and bf16 are understood. auto is float16 on CUDA and float32 elsewhere."""
     unet: PartField = None
-    """Another place for the UNet: a source, or a mapping of source, revision, variant and subfolder."""
+    """Another place for the UNet: a source, or a mapping of source, revision, variant, subfolder, file and sha256."""
     vae: PartField = None
     """Another place for the VAE."""
     text_encoder: PartField = None
@@ -96,11 +104,22 @@ class LoadModel(Node, type="load-model", version=1):
         from sdflow.models.request import ModelRequest, PartRequest
 
         parts = {
-            role: PartRequest(part.source, part.revision, part.variant, part.subfolder)
+            role: PartRequest(
+                part.source, part.revision, part.variant, part.subfolder, part.file, part.sha256
+            )
             for role in _PARTS
             if (part := getattr(self, role)) is not None
         }
-        request = ModelRequest(self.source, self.revision, self.variant, self.subfolder, self.dtype, parts)
+        request = ModelRequest(
+            self.source,
+            self.revision,
+            self.variant,
+            self.subfolder,
+            self.dtype,
+            parts,
+            self.file,
+            self.sha256,
+        )
         yield ModelNeed(self.token, request)
 
     def infer(self, facts: Facts) -> Mapping[str, Model]:

@@ -61,7 +61,7 @@ def _ask(place: WebPlace, url: str, headers: Mapping[str, str]) -> Beginning:
         with opened(place, url, ranged) as response:
             stream = _Stream(response.iter_raw(2**16))
             size = whole_size(response)
-            name = _told_name(response)
+            name = told_name(response)
             try:
                 text = header_text(stream, size)
             except BrokenHeaderError as error:
@@ -122,7 +122,8 @@ def whole_size(response: "httpx2.Response") -> int | None:
     return int(total) if total.isdigit() else None
 
 
-def _told_name(response: "httpx2.Response") -> str:
+def told_name(response: "httpx2.Response") -> str:
+    """What the server calls the file; empty when it does not tell."""
     found = re.search(r'filename="?([^";]+)"?', response.headers.get("Content-Disposition", ""))
     return found[1].strip() if found else ""
 

@@ -137,7 +137,7 @@ def _go_on(
                 return False
         else:
             have = 0
-            part.begin(_version(response))
+            part.begin(version_of(response))
         _write(part, response, told if told is not None else size, progress)
     return True
 
@@ -154,7 +154,7 @@ def _write(part: Part, response: "httpx2.Response", total: int | None, progress:
         os.fsync(file.fileno())
 
 
-def _version(response: "httpx2.Response") -> str:
+def version_of(response: "httpx2.Response") -> str:
     """What `If-Range` may name: a strong ETag, or the date (RFC 9110, 13.1.5)."""
     tag = str(response.headers.get("ETag", ""))
     return tag if tag.startswith('"') else str(response.headers.get("Last-Modified", ""))
