@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from sdflow.models.not_weights import what_it_is
+
 _LARGEST = 100 * 1024 * 1024  # the bound that the library itself keeps
-_WIDTHS = {
+BYTES = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
     **dict.fromkeys(("F32", "I32", "U32"), 4),
     **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
     **dict.fromkeys(("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"), 1),
 }
+"""Bytes of one number of each type."""
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
@@ -97,7 +100,7 @@ def _parse(header: dict[str, Any]) -> tuple[dict[str, TensorInfo], int]:
             continue
         info = TensorInfo(str(it["dtype"]), tuple(int(side) for side in it["shape"]))
         begin, end = (int(edge) for edge in it["data_offsets"])
-        known = _WIDTHS.get(info.dtype)
+        known = BYTES.get(info.dtype)
         if any(side < 0 for side in info.shape) or (known and info.elements * known != end - begin):
             raise ValueError(name)
         tensors[name] = info
@@ -111,13 +114,8 @@ def _parse(header: dict[str, Any]) -> tuple[dict[str, TensorInfo], int]:
 
 
 def _refuse_other_files(start: bytes) -> None:
-    if start.startswith(b"version https://git-lfs"):
-        raise BrokenHeaderError(
-            "is a Git LFS placeholder: the weights themselves were not fetched (`git lfs pull`)"
-        )
-    if start.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise BrokenHeaderError("is a web page: the download gave an error page instead of weights")
+    what = what_it_is(start)
+    if what:
+        raise BrokenHeaderError(what)
     if start.startswith((b"PK\x03\x04", b"\x80\x02")):
         raise BrokenHeaderError("is a pickled checkpoint under another name")
-    if not start:
-        raise BrokenHeaderError("is empty")

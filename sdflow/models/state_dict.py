@@ -5,9 +5,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 
+from sdflow.models.pickle_header import read_pickle
+from sdflow.models.pickle_names import CodeInPickleError, Inert
+from sdflow.models.pickle_tree import tensors_of
+from sdflow.models.safetensors_header import BrokenHeaderError
 from sdflow.problems import NodeFailedError
 
 _UNUSED = re.compile(
@@ -43,18 +48,23 @@ def _safetensors(file: Path) -> dict[str, torch.Tensor]:
 
 
 def _pickled(file: Path) -> dict[str, torch.Tensor]:
+    """Through `weights_only`, with things that do nothing in place of what a training saves beside its weights."""
     try:
-        loaded: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        first = str(error).strip().partition("\n")[0]
+        foreign = read_pickle(file).foreign
+        with torch.serialization.safe_globals([(Inert, name) for name in foreign]):
+            loaded: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zipfile(file))
+    except CodeInPickleError as error:
         raise NodeFailedError(
-            f"`{file.name}` is broken, or holds more than weights: {first}",
+            f"`{file.name}` {error}",
             hint="sdflow runs no code from a checkpoint. Take a model with safetensors files.",
         ) from error
-    inner = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
-    if not isinstance(inner, dict) or not all(isinstance(it, torch.Tensor) for it in inner.values()):
-        raise NodeFailedError(f"`{file.name}` holds something else than weights")
-    return {str(name): tensor for name, tensor in inner.items()}
+    except (BrokenHeaderError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise NodeFailedError(f"`{file.name}` is broken: {first}", hint="Download it again.") from error
+    tensors = tensors_of(loaded, torch.Tensor)
+    if not tensors:
+        raise NodeFailedError(f"`{file.name}` holds no weights")
+    return tensors
 
 
 def fit_keys(module: torch.nn.Module, stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

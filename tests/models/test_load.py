@@ -1,5 +1,6 @@
 """Loading: the same modules as `from_pretrained` gives, bit for bit, out of files of many ages."""
 
+import argparse
 import json
 import os
 import shutil
@@ -13,8 +14,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sdflow.models.load import load_component
+from sdflow.models.pickle_header import read_pickle_header
 from sdflow.models.pool import Pool
 from sdflow.models.request import WEIGHTED, ModelRequest
+from sdflow.models.state_dict import read_weights
 from sdflow.models.tiny import write_tiny
 from sdflow.problems import NodeFailedError
 from sdflow.values import Component, Model
@@ -201,6 +204,21 @@ def test_pickled_weights(resolve: Resolve, tiny: Path, tmp_path: Path) -> None:
     assert torch.equal(outputs("vae", ours), outputs("vae", now))
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_training_s_own_checkpoint(tmp_path: Path, zipped: bool) -> None:
+    """Weights among other things, as read while planning, so loaded."""
+    content = {
+        "state_dict": {"a": torch.arange(4.0)},
+        "arguments": argparse.Namespace(rate=1e-4),
+        "epoch": torch.tensor(3),
+    }
+    file = tmp_path / "file.ckpt"
+    torch.save(content, file, _use_new_zipfile_serialization=zipped)
+    weights = read_weights([file])
+    assert weights.keys() == read_pickle_header(file).keys() == {"a"}
+    assert torch.equal(weights["a"], torch.arange(4.0))
+
+
 class _Runs:
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -216,7 +234,7 @@ def test_code_in_a_pickle_is_not_run(resolve: Resolve, tiny: Path, tmp_path: Pat
     mark = tmp_path / "mark"
     torch.save({"weight": _Runs(mark)}, folder / "vae/diffusion_pytorch_model.bin")
     component = resolve("./evil").components["vae"]
-    with pytest.raises(NodeFailedError, match="more than weights"):
+    with pytest.raises(NodeFailedError, match="code beside weights"):
         load_component(component, "cpu")
     assert not mark.exists()
 
