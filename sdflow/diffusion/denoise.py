@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from sdflow.composition import Json
-from sdflow.diffusion.guidance import Guidance, make_guidance
+from sdflow.diffusion.guidance import Guidance
+from sdflow.diffusion.regions import refuse_gaps
 from sdflow.diffusion.samplers.history import History
 from sdflow.diffusion.samplers.run import SamplerRun
 from sdflow.diffusion.samplers.sampler import Sampler
@@ -25,7 +26,8 @@ class DenoiseRequest:
 
     latent: level noise (text to image), clean with `strength` or `start_step` (an encoded picture, which gets
         noise from its streams), or partial (goes on where another denoise ended).
-    conditioning: one prompt for all items, or as many as divide them; negatives are used above guidance 1.
+    conditioning: one prompt for all items, or as many as divide them; negatives are used above guidance 1. Of
+        several entries of a side, those that count in a step are averaged (`guidance.py`).
     sampler: a row of the table; None is the model's own scheduler.
     scheduler_config: the model's `scheduler_config.json`, with `_class_name`.
     steps: of the whole schedule. `start_step` and `end_step` are states of it (`samplers/steps.py`).
@@ -76,10 +78,18 @@ def denoise(
         digest. In half precision the samples are those of the run, exactly.
 
     Raises:
-        UserError: SDF403 to SDF407, SDF409.
+        UserError: SDF403 to SDF407, SDF409, SDF413.
     """
     target = torch.device(device)
     part = _part(request)
+    refuse_gaps(
+        request.conditioning.positive,
+        first=part.start,
+        last=part.end,
+        steps=part.steps,
+        height=request.latent.samples.shape[-2],
+        width=request.latent.samples.shape[-1],
+    )
     sampling = _Sampling(request, part, unet, target, unet.dtype if dtype is None else dtype)
     with torch.inference_mode(), _attention(unet, sliced=request.attention_slicing):
         first = sampling.begin(resume)
@@ -103,12 +113,14 @@ class _Sampling:
     ) -> None:
         self._request, self._part, self._unet = request, part, unet
         self._device, self._dtype = device, dtype
-        self._guidance: Guidance = make_guidance(
+        batch, _, height, width = request.latent.samples.shape
+        self._guidance = Guidance(
             request.conditioning,
             unet,
             scale=request.guidance,
             rescale=request.rescale,
-            batch=len(request.latent.samples),
+            steps=part.steps,
+            shape=(batch, height, width),
             device=device,
             dtype=dtype,
         )
@@ -152,10 +164,10 @@ class _Sampling:
 
     def advance(self, step: int) -> None:
         """Do the evaluations of one step."""
-        run, guidance, sample = self._run, self._guidance, self._sample
+        run, guidance, sample = self._run, self._guidance.at(step), self._sample
         for _ in range(run.evaluations[step - self._part.start]):
             timestep = run.timesteps[self._number]
-            given = torch.cat([sample] * 2) if guidance.doubled else sample
+            given = torch.cat([sample] * guidance.copies) if guidance.copies > 1 else sample
             prediction = self._unet(
                 run.scheduler.scale_model_input(given, timestep),
                 timestep,

@@ -1,68 +1,128 @@
-"""Classifier-free guidance (arXiv:2207.12598), as diffusers' Stable Diffusion pipelines compute it."""
+"""Classifier-free guidance (arXiv:2207.12598), as diffusers' Stable Diffusion pipelines compute it.
 
+Each side of a conditioning, positive and negative, may have several entries (arXiv:2206.01714 composes predictions so).
+Those that count in a step are evaluated in one batch, and the prediction of a side is their average, weighed at each
+latent element. Embeddings of different lengths are repeated to their least common multiple, which attention does not
+notice: each token has its share as many times as every other.
+"""
+
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from sdflow.diffusion.regions import active
+from sdflow.diffusion.weights import Weights, weights_of
 from sdflow.problems import problem
 from sdflow.values import Conditioning, Entry
 
 
 @dataclass(frozen=True, slots=True)
-class Guidance:
-    """What the UNet is told besides latent and timestep, and how its predictions are put together.
+class StepGuidance:
+    """What the UNet is told in a step besides latent and timestep, and how its predictions are put together.
 
-    embeddings: float[2·batch, tokens, width], negative then positive, when `doubled`; else float[batch, …].
-    distilled: float[batch, n], the guidance scale as a guidance-distilled UNet takes it; None for others.
+    negatives, positives: how many entries of each side count; the UNet's batch is that of the latent as many times,
+        negatives first.
+    embeddings: float[(negatives + positives) · batch, tokens, width].
+    pooled: float[(negatives + positives) · batch, pooled width], None where there are none.
+    distilled: float[positives · batch, n], the guidance scale as a guidance-distilled UNet takes it; None for others.
+    negative_weights, positive_weights: shares of the entries, None for one that counts everywhere.
     """
 
     scale: float
     rescale: float
-    doubled: bool
+    negatives: int
+    positives: int
     embeddings: torch.Tensor
+    pooled: torch.Tensor | None
     distilled: torch.Tensor | None
+    negative_weights: Weights | None
+    positive_weights: Weights | None
+
+    @property
+    def copies(self) -> int:
+        """How many times the latent stands in the UNet's batch."""
+        return self.negatives + self.positives
 
     def combine(self, prediction: torch.Tensor) -> torch.Tensor:
         """The guided prediction, float[batch, …], out of what the UNet returned."""
-        if not self.doubled:
-            return prediction
-        negative, positive = prediction.chunk(2)
+        parts = prediction.chunk(self.copies)
+        positive = _average(parts[self.negatives :], self.positive_weights)
+        if not self.negatives:
+            return positive
+        negative = _average(parts[: self.negatives], self.negative_weights)
+        if self.negative_weights is not None:
+            # Where no negative counts there is no guidance.
+            negative = torch.where(self.negative_weights.covered, negative, positive)
         guided = negative + self.scale * (positive - negative)
         return rescale_guided(guided, positive, self.rescale) if self.rescale > 0 else guided
 
 
-def make_guidance(
-    conditioning: Conditioning,
-    unet: Any,
-    *,
-    scale: float,
-    rescale: float,
-    batch: int,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Guidance:
-    """Embeddings for a batch. Guidance is on above a scale of 1, unless the UNet takes the scale as an input.
+class Guidance:
+    """The guidance of a run: for each of its steps what `StepGuidance` says.
 
-    Raises:
-        UserError: SDF409, embeddings that do not fit the batch or each other.
+    Guidance is on above a scale of 1, unless the UNet takes the scale as an input, and in steps in which a negative
+    counts.
     """
-    width = unet.config.time_cond_proj_dim
-    doubled = scale > 1 and width is None
-    embeddings = _batch_of(conditioning.positive, batch)
-    if doubled:
-        negative = _batch_of(conditioning.negative, batch)
-        if negative.shape[1:] != embeddings.shape[1:]:
-            lengths = f"{embeddings.shape[1]} and {negative.shape[1]}"
-            raise problem(
-                "SDF409", f"prompt and negative prompt have {lengths} tokens: guidance needs the same"
+
+    def __init__(
+        self,
+        conditioning: Conditioning,
+        unet: Any,
+        *,
+        scale: float,
+        rescale: float,
+        steps: int,
+        shape: tuple[int, int, int],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        """`steps` are those of the whole schedule, `shape` is the latent's (batch, height, width)."""
+        self._width: int | None = unet.config.time_cond_proj_dim
+        self._positive = conditioning.positive
+        self._negative = conditioning.negative if scale > 1 and self._width is None else ()
+        self._scale, self._rescale, self._steps, self._shape = scale, rescale, steps, shape
+        self._device, self._dtype = device, dtype
+        self._made: dict[tuple[tuple[int, ...], tuple[int, ...]], StepGuidance] = {}
+
+    def at(self, step: int) -> StepGuidance:
+        """The guidance in a step of the schedule.
+
+        Raises:
+            UserError: SDF409, embeddings or masks that do not fit the batch; SDF413, no positive entry counts.
+        """
+        negative = active(self._negative, step, self._steps)
+        positive = active(self._positive, step, self._steps)
+        if not positive:
+            raise problem("SDF413", f"no part of the prompt counts in step {step} of {self._steps}")
+        if (negative, positive) not in self._made:
+            self._made[negative, positive] = self._make(
+                [self._negative[place] for place in negative], [self._positive[place] for place in positive]
             )
-        embeddings = torch.cat([negative, embeddings])
-    distilled = None
-    if width is not None:
-        scales = torch.tensor(scale - 1).repeat(batch)
-        distilled = guidance_embedding(scales, width).to(device=device, dtype=dtype)
-    return Guidance(scale, rescale, doubled, embeddings.to(device=device, dtype=dtype), distilled)
+        return self._made[negative, positive]
+
+    def _make(self, negative: list[Entry], positive: list[Entry]) -> StepGuidance:
+        batch, height, width = self._shape
+        device, dtype = self._device, self._dtype
+        entries = [*negative, *positive]
+        pooled = _pooled(entries, batch)
+        distilled = None
+        if self._width is not None:
+            scales = torch.tensor(self._scale - 1).repeat(batch * len(positive))
+            distilled = guidance_embedding(scales, self._width).to(device=device, dtype=dtype)
+        return StepGuidance(
+            self._scale,
+            self._rescale,
+            len(negative),
+            len(positive),
+            _embeddings(entries, batch).to(device=device, dtype=dtype),
+            None if pooled is None else pooled.to(device=device, dtype=dtype),
+            distilled,
+            weights_of(negative, batch, height, width, device=device, dtype=dtype) if negative else None,
+            weights_of(positive, batch, height, width, device=device, dtype=dtype),
+        )
 
 
 def rescale_guided(guided: torch.Tensor, positive: torch.Tensor, factor: float) -> torch.Tensor:
@@ -83,14 +143,33 @@ def guidance_embedding(scales: torch.Tensor, width: int) -> torch.Tensor:
     return torch.nn.functional.pad(embedding, (0, width % 2))
 
 
-def _batch_of(entries: tuple[Entry, ...], batch: int) -> torch.Tensor:
-    """Embeddings of a batch: one prompt serves every item, several serve as many items each."""
-    if len(entries) != 1:
-        raise problem("SDF409", f"{len(entries)} embedded prompts where exactly one is understood")
-    embeddings = entries[0].embeddings
-    prompts, tokens, width = embeddings.shape
-    if batch % prompts:
-        raise problem(
-            "SDF409", f"{prompts} prompts for a batch of {batch}", hint="give one, or one for each item"
-        )
-    return embeddings.repeat(1, batch // prompts, 1).view(batch, tokens, width)
+def _average(predictions: Sequence[torch.Tensor], weights: Weights | None) -> torch.Tensor:
+    return predictions[0] if weights is None else weights.average(predictions)
+
+
+def _embeddings(entries: Sequence[Entry], batch: int) -> torch.Tensor:
+    """Of all entries, one after the other, float[entries · batch, tokens, width]."""
+    tokens = math.lcm(*(entry.embeddings.shape[1] for entry in entries))
+    found = [
+        _of_items(entry.embeddings.repeat(1, tokens // entry.embeddings.shape[1], 1), batch)
+        for entry in entries
+    ]
+    return found[0] if len(found) == 1 else torch.cat(found)
+
+
+def _pooled(entries: Sequence[Entry], batch: int) -> torch.Tensor | None:
+    """Of all entries, one after the other, float[entries · batch, width]; None where none has any."""
+    found = [_of_items(entry.pooled, batch) for entry in entries if entry.pooled is not None]
+    if not found:
+        return None
+    if len(found) != len(entries):
+        raise problem("SDF409", "some parts of the conditioning have pooled embeddings and some have none")
+    return torch.cat(found)
+
+
+def _of_items(tensor: torch.Tensor, batch: int) -> torch.Tensor:
+    """One row for each item: one prompt serves every item, several serve as many items each."""
+    if batch % len(tensor):
+        hint = "give one, or one for each item"
+        raise problem("SDF409", f"{len(tensor)} prompts for a batch of {batch}", hint=hint)
+    return tensor.repeat_interleave(batch // len(tensor), dim=0)

@@ -6,12 +6,13 @@ from typing import Annotated
 from pydantic import Field, WithJsonSchema
 
 from sdflow.composition import Json
+from sdflow.diffusion.regions import active, refuse_gaps
 from sdflow.diffusion.samplers import (
     SAMPLERS,
     Sampler,
     StepRange,
     canonical,
-    evaluations,
+    evaluations_per_step,
     level_after,
     missing_requirements,
     sampler_of_config,
@@ -104,6 +105,7 @@ class Denoise(Node, type="denoise", version=1):
             raise Refusal(
                 first.message, field=self._field_of(first.code), code=first.code, hint=first.hint
             ) from error
+        self._refuse_gaps(conditioning, part, latent)
         level = level_after(self._chosen, model.components["scheduler"].config, part)
         after = LatentSpec(latent.batch, latent.height, latent.width, latent.space, level)
         return {"latent": after, "trajectory": TrajectorySpec(after, part.start, part.end)}
@@ -173,21 +175,47 @@ class Denoise(Node, type="denoise", version=1):
                 message, field="conditioning", hint="give one prompt, or as many as the batch has items"
             )
 
+    @staticmethod
+    def _refuse_gaps(conditioning: ConditioningSpec, part: StepRange, latent: LatentSpec) -> None:
+        try:
+            refuse_gaps(
+                conditioning.positive,
+                first=part.start,
+                last=part.end,
+                steps=part.steps,
+                height=latent.height,
+                width=latent.width,
+            )
+        except UserError as error:
+            first = error.problems[0]
+            raise Refusal(first.message, field="conditioning", code=first.code, hint=first.hint) from error
+
+    def _rows(self, model: Model, conditioning: ConditioningSpec, part: StepRange) -> list[int]:
+        """How many predictions each step needs for every item: one for each entry that counts in it."""
+        distilled = model.components["unet"].config.get("time_cond_proj_dim") is not None
+        negative = conditioning.negative if self.guidance > 1 and not distilled else ()
+        return [
+            len(active(conditioning.positive, step, part.steps)) + len(active(negative, step, part.steps))
+            for step in range(part.start, part.end)
+        ]
+
     def cost(self, model: Model, conditioning: ConditioningSpec, latent: LatentSpec) -> Cost:
-        """Evaluations × latent elements, twice with guidance.
+        """Evaluations × latent elements × entries that count: with guidance, and one prompt on each side, two.
 
         Activations are about 24 values of the UNet's first width for each latent element in flight, which is
         what Stable Diffusion 1.5 takes with scaled dot-product attention.
         """
-        both = 2 if self.guidance > 1 else 1
-        elements = latent.batch * latent.height * latent.width * both
+        part = self._part(model, latent.level)
+        rows = self._rows(model, conditioning, part)
+        elements = latent.batch * latent.height * latent.width
         unet = model.components["unet"]
-        passes = evaluations(
-            self._chosen, model.components["scheduler"].config, self._part(model, latent.level)
-        )
+        passes = evaluations_per_step(self._chosen, model.components["scheduler"].config, part)
         widths = unet.config.get("block_out_channels")
         width = widths[0] if isinstance(widths, list) and isinstance(widths[0], int) else 320
-        return Cost(passes * elements, elements * width * 24 * (4 if unet.dtype == "float32" else 2))
+        return Cost(
+            elements * sum(count * evaluated for count, evaluated in zip(rows, passes, strict=True)),
+            elements * max(rows) * width * 24 * (4 if unet.dtype == "float32" else 2),
+        )
 
     def frugal(self) -> "Denoise | None":
         """Attention in slices."""

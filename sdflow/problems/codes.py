@@ -222,6 +222,9 @@ CODES: dict[str, Code] = {
     "SDF412": Code(
         "unreadable tokenizer", "The tokenizer's folder lacks its vocabulary, or it cannot be read."
     ),
+    "SDF413": Code(
+        "nothing to draw there", "A step, or a part of the picture, in which no part of the prompt counts."
+    ),
     # 5xx: the store
     "SDF501": Code(
         "no room in the store", "The disk or the quota is full. What was stored before is still there."

@@ -152,8 +152,9 @@ def test_conditioning_that_does_not_fit(tiny: Modules) -> None:
 
     given = conditioning(tiny)
     three = Conditioning((Entry(given.positive[0].embeddings.repeat(3, 1, 1)),), given.negative)
-    longer = Conditioning((Entry(given.positive[0].embeddings.repeat(1, 2, 1)),), given.negative)
-    for wrong in (three, longer):
+    mask = torch.zeros(3, 64, 64, dtype=torch.uint8)
+    masked = Conditioning((Entry(given.positive[0].embeddings, mask=mask),), given.negative)
+    for wrong in (three, masked):
         with pytest.raises(UserError) as caught:
             denoise(request(tiny, None, latent=noise((1, 2)), conditioning=wrong), unet=tiny.unet)
         assert caught.value.problems[0].code == "SDF409"
