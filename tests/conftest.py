@@ -48,3 +48,19 @@ def toybox() -> Path:
     from sdflow.models.builtin import builtin_folder
 
     return builtin_folder("toybox", Path())
+
+
+@pytest.fixture(scope="session")
+def tiny_xl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model with Stable Diffusion XL's topology, as a folder in diffusers' layout."""
+    from sdflow.models.tiny_xl import write_tiny_xl
+
+    return write_tiny_xl(tmp_path_factory.mktemp("models") / "tiny-xl")
+
+
+@pytest.fixture(scope="session")
+def tiny_refiner(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model with the topology of Stable Diffusion XL's refiner."""
+    from sdflow.models.tiny_xl import write_tiny_xl
+
+    return write_tiny_xl(tmp_path_factory.mktemp("models") / "tiny-refiner", refiner=True)

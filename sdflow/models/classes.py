@@ -7,16 +7,17 @@ from sdflow.models.refused import Refused
 
 LOADED = {
     "tokenizer": ("transformers", ("CLIPTokenizer", "CLIPTokenizerFast")),
+    "tokenizer_2": ("transformers", ("CLIPTokenizer", "CLIPTokenizerFast")),
     "text_encoder": ("transformers", ("CLIPTextModel",)),
+    "text_encoder_2": ("transformers", ("CLIPTextModelWithProjection",)),
     "unet": ("diffusers", ("UNet2DConditionModel",)),
     "vae": ("diffusers", ("AutoencoderKL", "AutoencoderTiny")),
 }
 """By role: the library and the classes that are loaded from it. A scheduler is only a configuration."""
 
-SUPPORTED = "sdflow runs Stable Diffusion 1.x and 2.x."
+SUPPORTED = "sdflow runs Stable Diffusion 1.x, 2.x and XL."
 
 _PIPELINES = (
-    ("StableDiffusionXL", "a Stable Diffusion XL model"),
     ("StableDiffusion3", "a Stable Diffusion 3 model"),
     ("StableDiffusionUpscale", "the x4 upscaler of Stable Diffusion 2"),
     ("StableDiffusionLatentUpscale", "a latent upscaler"),
@@ -62,13 +63,18 @@ _SD_PIPELINES = {
 }
 
 
+def field_of(role: str) -> str:
+    """A role as it is written in recipes: `text-encoder-2`."""
+    return role.replace("_", "-")
+
+
 def a_component(class_name: str) -> str:
     """A class in a reader's words: `a UNet`."""
     return _COMPONENTS.get(class_name, f"a `{class_name}`")
 
 
 def check_pipeline(label: str, class_name: Json) -> None:
-    """Refuse a pipeline that is not Stable Diffusion 1.x or 2.x.
+    """Refuse a pipeline that is not Stable Diffusion 1.x, 2.x or XL.
 
     Raises:
         Refused: it is another kind of model, or one with code of its own.
@@ -96,7 +102,9 @@ def check_component(label: str, role: str, library: Json, class_name: Json) -> t
     """
     name = role.replace("_", " ")
     if not isinstance(library, str) or not isinstance(class_name, str):
-        raise Refused("SDF306", f"{label} says that it has no {name}", hint=f"Give one: `{role}: SOURCE`.")
+        raise Refused(
+            "SDF306", f"{label} says that it has no {name}", hint=f"Give one: `{field_of(role)}: SOURCE`."
+        )
     if role == "scheduler":
         if (
             library == "diffusers"

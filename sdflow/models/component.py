@@ -1,9 +1,10 @@
 """One component of a model: where it is in a place, and what it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sdflow.composition import Json
-from sdflow.models.classes import LOADED, check_component
+from sdflow.models.classes import LOADED, check_component, field_of
 from sdflow.models.config import (
     cleaned,
     is_whole_clip,
@@ -27,7 +28,10 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-CONFIG_FILE = {"scheduler": "scheduler_config.json", "tokenizer": "tokenizer_config.json"}
+CONFIG_FILE = {"scheduler": "scheduler_config.json"}
+
+TOKENIZERS = frozenset({"tokenizer", "tokenizer_2"})
+TEXT_ENCODERS = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ def find_component(place: Place, role: str, dtype: str) -> Found:
     tree, root = place.tree, place.root
     index = read_optional_json(tree, root, "model_index.json")
     folder = _folder_of(tree, root, role, in_pipeline=is_pipeline(tree, root))
-    if role == "tokenizer":
-        return Found(_tokenizer(tree, folder, _listed_class(index, role)))
+    if role in TOKENIZERS:
+        return Found(_tokenizer(tree, folder, role, _listed_class(index, role)))
     config = _read_config(tree, folder, role)
     library, class_name = check_component(
         tree.label, role, *(_listed_class(index, role) or _own_class(config, role))
@@ -58,6 +62,15 @@ def find_component(place: Place, role: str, dtype: str) -> Found:
         location = tree.location(folder, frozenset({CONFIG_FILE[role]}))
         return Found(Component(role, library, class_name, cleaned(config), (), "", 0, 0, location))
     return _weighted(place, folder, role, (library, class_name), config=config, dtype=dtype)
+
+
+def peek_config(place: Place, role: str) -> Mapping[str, Json]:
+    """The configuration of a pipeline's component, as far as it can be read; its problems are told elsewhere."""
+    folder = join(place.root, role)
+    try:
+        return read_optional_json(place.tree, folder, "config.json") or {}
+    except Refused:
+        return {}
 
 
 def is_pipeline(tree: Tree, root: str) -> bool:
@@ -70,7 +83,9 @@ def _folder_of(tree: Tree, root: str, role: str, *, in_pipeline: bool) -> str:
     if in_pipeline or role in tree.folders(root):
         if not tree.names(inside):
             raise Refused(
-                "SDF306", f"{tree.label} lacks its `{role}` folder", hint=f"Give one: `{role}: SOURCE`."
+                "SDF306",
+                f"{tree.label} lacks its `{role}` folder",
+                hint=f"Give one: `{field_of(role)}: SOURCE`.",
             )
         return inside
     return root
@@ -100,8 +115,8 @@ def _own_class(config: dict[str, Json], role: str) -> tuple[Json, Json]:
         return "diffusers", named
     architectures = config.get("architectures")
     name = architectures[0] if isinstance(architectures, list) and architectures else None
-    if role == "text_encoder" and (name in {None, "CLIPModel"}) and "clip" in str(config.get("model_type")):
-        name = "CLIPTextModel"  # the text half of a whole CLIP model is taken
+    if role in TEXT_ENCODERS and name in {None, "CLIPModel"} and "clip" in str(config.get("model_type")):
+        name = TEXT_ENCODERS[role]  # the text half of a whole CLIP model is taken
     return (
         ("transformers", name)
         if isinstance(name, str)
@@ -109,7 +124,7 @@ def _own_class(config: dict[str, Json], role: str) -> tuple[Json, Json]:
     )
 
 
-def _tokenizer(tree: Tree, folder: str, listed: tuple[Json, Json] | None) -> Component:
+def _tokenizer(tree: Tree, folder: str, role: str, listed: tuple[Json, Json] | None) -> Component:
     names = tree.names(folder)
     present = [name for name in TOKENIZER_FILES if name in names]
     if "tokenizer.json" not in present and not {"vocab.json", "merges.txt"} <= names:
@@ -118,13 +133,12 @@ def _tokenizer(tree: Tree, folder: str, listed: tuple[Json, Json] | None) -> Com
         raise Refused("SDF306", f"{where} is no tokenizer", hint=hint)
     config = read_optional_json(tree, folder, "tokenizer_config.json") or {}
     own = ("transformers", config.get("tokenizer_class") or "CLIPTokenizer")
-    library, class_name = check_component(tree.label, "tokenizer", *(listed or own))
+    library, class_name = check_component(tree.label, role, *(listed or own))
     for name in present:
         tree.read(join(folder, name))  # small, and needed to count tokens while planning
     files = _files(tree, folder, tuple(present))
-    return Component(
-        "tokenizer", library, class_name, {}, files, "", 0, 0, tree.location(folder, frozenset(present))
-    )
+    location = tree.location(folder, frozenset(present))
+    return Component(role, library, class_name, {}, files, "", 0, 0, location)
 
 
 def _weighted(

@@ -1,83 +1,94 @@
-"""Whether components fit each other, and which model they make."""
+"""Which family a UNet is of, what a model of that family is made of, and the model that components make."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from sdflow.composition import Json
-from sdflow.models.classes import SUPPORTED
-from sdflow.models.refused import Finding
-from sdflow.problems import Problem
+from sdflow.models.request import ROLES
 from sdflow.values import Component, LatentSpace, Model
 
 _FAMILIES = {768: "sd1", 1024: "sd2"}
-_INPUTS = {
-    7: "that of the x4 upscaler",
-    8: "that of an InstructPix2Pix model",
-    9: "that of an inpainting model",
-    5: "that of a depth-to-image model",
+_SD_ROLES = ("tokenizer", "text_encoder", "unet", "vae", "scheduler")
+_ROLES = {
+    "sdxl": ROLES,
+    "sdxl-refiner": ("tokenizer_2", "text_encoder_2", "unet", "vae", "scheduler"),
 }
+_TRAITS = {"sdxl": True, "sdxl-refiner": False}
+"""Whether a negative prompt that is left out is zeros, where no `model_index.json` says so."""
+
+_SIZES_AND_SCORE = 5
+_SIZES = 6
 
 
-def build_model(components: Mapping[str, Component]) -> Model:
-    """The model that components make which `misfits` has nothing against."""
+def family_of(unet: Mapping[str, Json]) -> str:
+    """The family of the model that a UNet's configuration belongs to; `sd` where it is none of the known."""
+    if unet.get("addition_embed_type") == "text_time":
+        return "sdxl-refiner" if pooled_width(unet, _SIZES_AND_SCORE) == text_width(unet) else "sdxl"
+    return _FAMILIES.get(text_width(unet), "sd")
+
+
+def roles_of(family: str) -> tuple[str, ...]:
+    """The components that a model of a family has."""
+    return _ROLES.get(family, _SD_ROLES)
+
+
+def is_xl(family: str) -> bool:
+    """Whether a family is SDXL's: two text encoders or the second alone, and sizes as conditions."""
+    return family in _ROLES
+
+
+def numbers_of(family: str) -> int:
+    """How many numbers an SDXL UNet is told: sizes and crop are 6; sizes, crop and aesthetic score 5."""
+    return _SIZES_AND_SCORE if family == "sdxl-refiner" else _SIZES
+
+
+def pooled_width(unet: Mapping[str, Json], numbers: int) -> int:
+    """The width of the pooled text that an SDXL UNet takes beside so many embedded numbers."""
+    whole, each = unet.get("projection_class_embeddings_input_dim"), unet.get("addition_time_embed_dim")
+    return whole - numbers * each if isinstance(whole, int) and isinstance(each, int) else 0
+
+
+def build_model(components: Mapping[str, Component], index: Mapping[str, Json] | None = None) -> Model:
+    """The model that components make which `misfits` has nothing against.
+
+    `index` is the `model_index.json` of the place where the model comes from, where there is one.
+    """
     unet, vae = components["unet"].config, components["vae"]
-    factor = _factor(vae)
+    family, factor = family_of(unet), _factor(vae)
     height, width = _sides(unet.get("sample_size"))
+    space = LatentSpace(
+        "sdxl" if is_xl(family) else "sd", whole_number(vae.config, "latent_channels", 4), factor
+    )
     return Model(
-        family=_FAMILIES.get(_text_width(components["unet"]), "sd"),
+        family=family,
         components=components,
-        space=LatentSpace("sd", _int(vae.config, "latent_channels", 4), factor),
+        space=space,
         native_size=(width * factor, height * factor),
+        traits=_traits(family, index or {}),
     )
 
 
-def misfits(components: Mapping[str, Component]) -> Iterator[Finding]:
-    """What keeps these components from making a model; only those that are there are looked at."""
-    unet, vae, text = components.get("unet"), components.get("vae"), components.get("text_encoder")
-    if unet is not None:
-        yield from _unsupported_unet(unet)
-    if unet is not None and text is not None:
-        wants, gives = _text_width(unet), _int(text.config, "hidden_size", 512)
-        if wants != gives:
-            message = f"the UNet takes text of width {wants}, and the text encoder gives {gives}"
-            yield _misfit(
-                "text_encoder", message, "Take both from the same model, or from models of one family."
-            )
-    if unet is not None and vae is not None:
-        yield from _latents(unet, vae)
+def _traits(family: str, index: Mapping[str, Json]) -> dict[str, Json]:
+    """What an SDXL pipeline is told besides its components."""
+    if not is_xl(family):
+        return {}
+    name = "force_zeros_for_empty_prompt"
+    written = index.get(name)
+    # A pipeline that is made without a word on it has it, as in diffusers; an absent index is another matter.
+    default = True if index else _TRAITS[family]
+    return {name: written if isinstance(written, bool) else default}
 
 
-def _latents(unet: Component, vae: Component) -> Iterator[Finding]:
-    takes, gives = _int(unet.config, "in_channels", 4), _int(vae.config, "latent_channels", 4)
-    if takes == gives == _int(unet.config, "out_channels", 4):
-        return
-    if takes in _INPUTS:
-        what = _INPUTS[takes]
-        message = f"the UNet takes {takes} channels instead of {gives}: it is {what}, which is not run yet"
-        yield Finding(("unet",), Problem("SDF303", message, hint=SUPPORTED))
-        return
-    message = f"the UNet works on {takes} latent channels, and the VAE makes {gives}"
-    yield _misfit("vae", message, "Take a VAE of the same family.")
+def text_width(unet: Mapping[str, Json]) -> int:
+    """Width of the text that a UNet attends to; some files name it once for each level."""
+    width = unet.get("cross_attention_dim", 1280)
+    first = width[0] if isinstance(width, list) and width else width
+    return first if isinstance(first, int) else 1280
 
 
-def _unsupported_unet(unet: Component) -> Iterator[Finding]:
-    config = unet.config
-    if config.get("addition_embed_type") == "text_time":
-        message = "the UNet is that of a Stable Diffusion XL model"
-    elif (
-        config.get("addition_embed_type")
-        or config.get("encoder_hid_dim_type")
-        or config.get("class_embed_type")
-    ):
-        message = "the UNet wants more than a text, as those of unCLIP, Kandinsky or upscalers do"
-    elif config.get("num_class_embeds"):
-        message = "the UNet is conditioned on classes or noise levels, as that of the x4 upscaler"
-    else:
-        return
-    yield Finding(("unet",), Problem("SDF303", message, hint=SUPPORTED))
-
-
-def _misfit(role: str, message: str, hint: str) -> Finding:
-    return Finding((role,), Problem("SDF308", message, hint=hint))
+def whole_number(config: Mapping[str, Json], name: str, default: int) -> int:
+    """An entry of a configuration that is a whole number, or its default."""
+    value = config.get(name, default)
+    return value if isinstance(value, int) else default
 
 
 def _factor(vae: Component) -> int:
@@ -94,15 +105,3 @@ def _sides(sample_size: Json) -> tuple[int, int]:
         if isinstance(height, int) and isinstance(width, int):
             return height, width
     return (sample_size, sample_size) if isinstance(sample_size, int) else (64, 64)
-
-
-def _text_width(unet: Component) -> int:
-    """Width of the text that a UNet attends to; some files name it once for each level."""
-    width = unet.config.get("cross_attention_dim", 1280)
-    first = width[0] if isinstance(width, list) and width else width
-    return first if isinstance(first, int) else 1280
-
-
-def _int(config: Mapping[str, Json], name: str, default: int) -> int:
-    value = config.get(name, default)
-    return value if isinstance(value, int) else default

@@ -29,7 +29,7 @@ def load_component(component: Component, device: str) -> tuple[Any, int]:
     if folder is None:
         raise NodeFailedError(f"the {name} of {component.location.source} is not on this machine")
     try:
-        if component.role == "tokenizer":
+        if component.role.startswith("tokenizer"):
             return _tokenizer(component, folder), 0
         module = _on_meta(component)
         _give_weights(module, component, folder, torch.device(device))

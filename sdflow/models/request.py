@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-ROLES = ("tokenizer", "text_encoder", "unet", "vae", "scheduler")
-"""The components of a Stable Diffusion model, named as in `model_index.json`."""
+ROLES = ("tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2", "unet", "vae", "scheduler")
+"""The components of Stable Diffusion models, named as in `model_index.json`; no family has all but SDXL."""
 
-WEIGHTED = ("text_encoder", "unet", "vae")
+WEIGHTED = ("text_encoder", "text_encoder_2", "unet", "vae")
 """The components that have weights."""
 
 Dtype: TypeAlias = Literal["auto", "float32", "float16", "bfloat16"]
@@ -31,7 +31,7 @@ class PartRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A model: a source, and parts from places of their own. Without a source, all roles are parts."""
+    """A model: a source, and parts from places of their own. Without a source, all that its family has are parts."""
 
     source: str | None
     revision: str | None = None

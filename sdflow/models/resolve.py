@@ -1,16 +1,20 @@
 """From a request to a model: plain data, and every problem at once. No torch, no weights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
+from sdflow.composition import Json
 from sdflow.device import Device
-from sdflow.models.classes import check_pipeline
-from sdflow.models.component import Found, find_component, is_pipeline
+from sdflow.models.classes import check_pipeline, field_of
+from sdflow.models.component import Found, find_component, is_pipeline, peek_config
 from sdflow.models.config import read_optional_json
 from sdflow.models.context import Context
-from sdflow.models.family import build_model, misfits
+from sdflow.models.family import build_model, family_of, roles_of
 from sdflow.models.foreign import refuse_foreign
 from sdflow.models.hub_place import HubPlace
+from sdflow.models.misfits import misfits
 from sdflow.models.place import Place, open_listed, open_place
 from sdflow.models.refused import Finding, ModelError, Refused
 from sdflow.models.request import ROLES, WEIGHTED, ModelRequest, PartRequest
@@ -48,58 +52,78 @@ def resolve_model(
     place = hub or HubPlace.of_environment(cache_root, offline=offline)
     context = Context(base, memo, place, cache_root)
     dtype = device.default_dtype if request.dtype == "auto" else request.dtype
-    findings: list[Finding] = []
-    components: dict[str, Component] = {}
-    for field, part, roles in _places(request):
-        try:
-            found, refused = _resolve_place(part, roles, dtype, context)
-        except Refused as error:
-            found, refused = {}, {"": error}
-        components.update({role: it.component for role, it in found.items()})
-        findings += [Finding((*field, error.field), error.problem) for error in refused.values()]
+    parts = {role: _looked_up(part, (role,), dtype, context) for role, part in request.parts.items()}
+    whole = _base(request, parts, dtype, context)
+    findings = [Finding((error.field,), error.problem) for error in whole.refused.values()]
+    for role, it in parts.items():
+        findings += [Finding((role, error.field), error.problem) for error in it.refused.values()]
+    components = {
+        role: it.component for looked in (whole, *parts.values()) for role, it in looked.found.items()
+    }
     if request.base is None:
-        findings += _left_out(request)
+        findings += _left_out(request, components)
     findings += misfits(components)
-    if {"tokenizer", "text_encoder"} & request.parts.keys():
-        findings += foreign_vocabulary(components)
+    findings += foreign_vocabulary(components, request.parts)
     if findings:
         raise ModelError(findings)
-    return build_model(components)
+    return build_model({role: components[role] for role in ROLES if role in components}, whole.index)
 
 
-def _places(request: ModelRequest) -> Iterator[tuple[tuple[str, ...], PartRequest, tuple[str, ...]]]:
-    """The places to look at: the field that names each, the request, and the roles that it is to fill."""
-    if request.base is not None:
-        yield (), request.base, tuple(role for role in ROLES if role not in request.parts)
-    for role, part in request.parts.items():
-        yield (role,), part, (role,)
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was found in a place, by role; what was refused; and its `model_index.json`, if any."""
+
+    found: Mapping[str, Found]
+    refused: Mapping[str, Refused]
+    index: Mapping[str, Json] | None = None
 
 
-def _resolve_place(
-    request: PartRequest, roles: tuple[str, ...], dtype: str, context: Context
-) -> tuple[Mapping[str, Found], Mapping[str, Refused]]:
+_Roles: TypeAlias = Callable[[Place], tuple[str, ...]] | tuple[str, ...]
+
+
+def _base(request: ModelRequest, parts: Mapping[str, _Looked], dtype: str, context: Context) -> _Looked:
+    """Everything that is not a part. Which roles there are to fill follows from the UNet, wherever that is from."""
+    if request.base is None:
+        return _Looked({}, {})
+    unet = parts["unet"].found.get("unet") if "unet" in parts else None
+
+    def roles(place: Place) -> tuple[str, ...]:
+        config = unet.component.config if unet else peek_config(place, "unet")
+        return tuple(role for role in roles_of(family_of(config)) if role not in request.parts)
+
+    return _looked_up(request.base, roles, dtype, context)
+
+
+def _looked_up(request: PartRequest, roles: _Roles, dtype: str, context: Context) -> _Looked:
+    try:
+        return _resolve_place(request, roles, dtype, context)
+    except Refused as error:
+        return _Looked({}, {"": error})
+
+
+def _resolve_place(request: PartRequest, roles: _Roles, dtype: str, context: Context) -> _Looked:
     place = open_place(request, context)
-    found, refused = _components(place, roles, dtype)
-    certain = not refused and all(it.wanted_variant and it.preferred for it in found.values())
+    looked = _components(place, roles, dtype)
+    certain = not looked.refused and all(it.wanted_variant and it.preferred for it in looked.found.values())
     if place.tree.complete or certain:
-        return found, refused
+        return looked
     # Only a part of the repository is here, and something was missed in it: the hub knows the rest.
     try:
         return _components(open_listed(request, context), roles, dtype)
     except Refused as error:
-        return found, {"": error} if refused else {}
+        return replace(looked, refused={"": error} if looked.refused else {})
 
 
-def _components(
-    place: Place, roles: tuple[str, ...], dtype: str
-) -> tuple[Mapping[str, Found], Mapping[str, Refused]]:
+def _components(place: Place, wanted: _Roles, dtype: str) -> _Looked:
     found: dict[str, Found] = {}
     refused: dict[str, Refused] = {}
+    roles = wanted(place) if callable(wanted) else wanted
+    index = None
     if len(roles) > 1:
         try:
-            _check_whole(place)
+            index = _check_whole(place)
         except Refused as error:
-            return {}, {"": error}
+            return _Looked({}, {"": error})
     for role in roles:
         try:
             found[role] = find_component(place, role, dtype)
@@ -108,16 +132,17 @@ def _components(
     weighted = [it for role, it in found.items() if role in WEIGHTED]
     if place.variant and weighted and not any(it.wanted_variant for it in weighted):
         refused["variant"] = _no_variant(place)
-    return found, refused
+    return _Looked(found, refused, index)
 
 
-def _check_whole(place: Place) -> None:
-    """Refuse a place that should be a whole model and is something else."""
+def _check_whole(place: Place) -> Mapping[str, Json] | None:
+    """The `model_index.json` of a place, if any; refuse one that should be a whole model and is something else."""
     if not is_pipeline(place.tree, place.root):
         raise refuse_foreign(place.tree, place.root)
     index = read_optional_json(place.tree, place.root, "model_index.json")
     if index is not None:
         check_pipeline(place.tree.label, index.get("_class_name"))
+    return index
 
 
 def _no_variant(place: Place) -> Refused:
@@ -126,11 +151,13 @@ def _no_variant(place: Place) -> Refused:
     return refuse_variant(place.tree.label, place.variant or "", known)
 
 
-def _left_out(request: ModelRequest) -> list[Finding]:
-    missing = [role for role in ROLES if role not in request.parts]
+def _left_out(request: ModelRequest, components: Mapping[str, Component]) -> list[Finding]:
+    unet = components.get("unet")
+    roles = roles_of(family_of(unet.config) if unet else "")
+    missing = [role for role in roles if role not in request.parts]
     if not missing:
         return []
-    listed = ", ".join(f"`{role}`" for role in missing)
+    listed = ", ".join(f"`{field_of(role)}`" for role in missing)
     verb = "is" if len(missing) == 1 else "are"
     message = f"without a source, every part has to be given; {listed} {verb} missing"
     return [Finding(("source",), Problem("SDF306", message, hint="Give `source:` for what is not a part."))]

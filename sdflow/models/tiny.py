@@ -5,17 +5,13 @@ Its pictures are coloured noise, but its topology is the real one (four UNet lev
 amplified: in an untrained model the prompt is hardly felt, and mistakes with text would go unseen.
 """
 
-import hashlib
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from sdflow.composition import Json
 from sdflow.models.tiny_tokenizer import END, START, tiny_vocabulary, write_json, write_tokenizer
-
-if TYPE_CHECKING:
-    import torch
+from sdflow.models.tiny_weights import fill_weights, save_text_encoder
 
 Layout: TypeAlias = Literal["sd1", "sd2"]
 PredictionType: TypeAlias = Literal["epsilon", "v_prediction"]
@@ -76,10 +72,10 @@ def write_tiny(
         text_encoder = CLIPTextModel(CLIPTextConfig(**text_config))
     gains = {".attn2.to_out.0.weight": text_gain, "decoder.conv_out.weight": 0.8, "_embedding.weight": 3.0}
     for role, module in {"unet": unet, "vae": vae, "text_encoder": text_encoder}.items():
-        _fill(module, f"{seed}/{role}", gains)
+        fill_weights(module, f"{seed}/{role}", gains)
         if role != "text_encoder":
             module.save_pretrained(folder / role)
-    _save_text_encoder(text_encoder, text_config, folder / "text_encoder")
+    save_text_encoder(text_encoder, text_config, folder / "text_encoder")
     write_tokenizer(folder / "tokenizer", pad="!" if layout == "sd2" else END)
     class_name = "DDIMScheduler" if layout == "sd2" else "PNDMScheduler"
     config = {
@@ -91,38 +87,6 @@ def write_tiny(
     write_json(folder / "scheduler" / "scheduler_config.json", config)
     write_json(folder / "model_index.json", _model_index(str(config["_class_name"])))
     return folder
-
-
-def _fill(module: "torch.nn.Module", seed: str, gains: Mapping[str, float]) -> None:
-    """Give every parameter its values: variance 1 / fan-in for weights, ones for norms, small biases."""
-    import torch
-
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            # transformers has dropped this prefix; the values must not depend on its version.
-            plain = name.removeprefix("text_model.")
-            if parameter.ndim == 1 and plain.endswith("weight"):
-                parameter.fill_(1.0)
-                continue
-            number = int.from_bytes(hashlib.sha256(f"{seed}/{plain}".encode()).digest()[:8], "little")
-            generator = torch.Generator().manual_seed(number >> 1)
-            scale = 1 / math.sqrt(parameter[0].numel()) if parameter.ndim > 1 else 0.05
-            for ending, gain in gains.items():
-                scale *= gain if plain.endswith(ending) else 1.0
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
-
-
-def _save_text_encoder(module: "torch.nn.Module", config: Mapping[str, Json], folder: Path) -> None:
-    """Write it as Stable Diffusion 1.5's files are, whatever names this version of transformers gives."""
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        f"text_model.{name.removeprefix('text_model.')}": it for name, it in module.state_dict().items()
-    }
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    facts: dict[str, Json] = {**config, "architectures": ["CLIPTextModel"], "model_type": "clip_text_model"}
-    write_json(folder / "config.json", facts)
 
 
 def _unet_config(layout: Layout, width: int, sample_size: int) -> dict[str, Json]:

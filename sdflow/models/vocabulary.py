@@ -1,28 +1,34 @@
 """Whether a tokenizer speaks the language of a text encoder."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from sdflow.models.refused import Finding
 from sdflow.problems import Problem
 from sdflow.values import Component
 
+_PAIRS = {"tokenizer": "text_encoder", "tokenizer_2": "text_encoder_2"}
 
-def foreign_vocabulary(components: Mapping[str, Component]) -> Iterator[Finding]:
-    """A problem where a tokenizer gives tokens that the text encoder has no place for.
 
-    Reads the tokenizer's files, so it is worth asking only where the two come from different places.
+def foreign_vocabulary(components: Mapping[str, Component], parts: Collection[str]) -> Iterator[Finding]:
+    """A problem for each tokenizer that gives tokens which its text encoder has no place for.
+
+    Reads the tokenizer's files, so only those are looked at of which `parts` has the tokenizer or the text
+    encoder: they come from a place of their own.
     """
-    tokenizer, text = components.get("tokenizer"), components.get("text_encoder")
-    if tokenizer is None or text is None or tokenizer.location.folder is None:
-        return
-    places = text.config.get("vocab_size", 49408)  # the default of CLIPTextConfig
-    largest = largest_token(tokenizer.location.folder)
-    if largest is not None and isinstance(places, int) and largest >= places:
-        message = f"the tokenizer gives tokens up to {largest}, and the text encoder knows {places}"
-        hint = "Take the tokenizer and the text encoder from the same place."
-        yield Finding(("tokenizer",), Problem("SDF308", message, hint=hint))
+    for role, encoder in _PAIRS.items():
+        tokenizer, text = components.get(role), components.get(encoder)
+        if not {role, encoder} & set(parts) or tokenizer is None or text is None:
+            continue
+        if tokenizer.location.folder is None:
+            continue
+        places = text.config.get("vocab_size", 49408)  # the default of CLIPTextConfig
+        largest = largest_token(tokenizer.location.folder)
+        if largest is not None and isinstance(places, int) and largest >= places:
+            message = f"the tokenizer gives tokens up to {largest}, and the text encoder knows {places}"
+            hint = "Take the tokenizer and the text encoder from the same place."
+            yield Finding((role,), Problem("SDF308", message, hint=hint))
 
 
 def largest_token(folder: Path) -> int | None:

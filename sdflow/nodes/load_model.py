@@ -10,7 +10,7 @@ from sdflow.graph.fields import told
 from sdflow.graph.node import Need, Node
 from sdflow.values import Model, canonical_json
 
-_PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
 
 
 class Part(BaseModel):
@@ -89,8 +89,12 @@ class LoadModel(Node, type="load-model", version=1):
     """Another place for the VAE."""
     text_encoder: PartField = None
     """Another place for the text encoder."""
+    text_encoder_2: PartField = None
+    """Another place for SDXL's second text encoder, which is the refiner's only one."""
     tokenizer: PartField = None
     """Another place for the tokenizer."""
+    tokenizer_2: PartField = None
+    """Another place for SDXL's second tokenizer, which is the refiner's only one."""
     scheduler: PartField = None
     """Another place for the scheduler's configuration."""
 

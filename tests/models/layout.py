@@ -44,6 +44,8 @@ TEXT: dict[str, Json] = {
     "transformers_version": "4.40.0",
 }
 SCHEDULER: dict[str, Json] = {"_class_name": "PNDMScheduler", "beta_start": 0.00085, "steps_offset": 1}
+ROLES = ("tokenizer", "text_encoder", "unet", "vae", "scheduler")
+WEIGHTED = ("text_encoder", "unet", "vae")
 WEIGHTS = {
     "unet": "diffusion_pytorch_model",
     "vae": "diffusion_pytorch_model",

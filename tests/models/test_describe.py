@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from sdflow.models.describe import component_rows, component_table, human_size
-from sdflow.models.request import ROLES
 from tests.models.conftest import Resolve
 from tests.models.hub import COMMIT, Hub, Repo
-from tests.models.layout import CUDA
+from tests.models.layout import CUDA, ROLES
 
 
 def test_rows_and_table(resolve: Resolve, pipeline: Path) -> None:

@@ -55,7 +55,6 @@ WHOLE = weights(1)
 
 CASES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "empty": (lambda folder: folder.mkdir(), "SDF304", "is empty"),
-    "sdxl": (_index(_class_name="StableDiffusionXLPipeline"), "SDF303", "a Stable Diffusion XL model"),
     "flux": (_index(_class_name="FluxPipeline"), "SDF303", "a FLUX model"),
     "sd3": (_index(_class_name="StableDiffusion3Pipeline"), "SDF303", "a Stable Diffusion 3 model"),
     "unknown pipeline": (_index(_class_name="DancePipeline"), "SDF303", "`DancePipeline`"),

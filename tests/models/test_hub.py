@@ -12,11 +12,11 @@ from sdflow.models import download
 from sdflow.models.download import ensure_local
 from sdflow.models.hub_place import HubPlace
 from sdflow.models.refused import ModelError
-from sdflow.models.request import ROLES, ModelRequest, PartRequest
+from sdflow.models.request import ModelRequest, PartRequest
 from sdflow.problems import UserError
 from tests.models.conftest import Resolve
 from tests.models.hub import COMMIT, Hub, Repo, offline
-from tests.models.layout import sha256, weights, write_pipeline
+from tests.models.layout import ROLES, sha256, weights, write_pipeline
 
 
 def test_a_plan_knows_everything_before_the_download(hub: Hub, resolve: Resolve, pipeline: Path) -> None:

@@ -16,13 +16,13 @@ from safetensors.torch import load_file, save_file
 from sdflow.models.load import load_component
 from sdflow.models.pickle_header import read_pickle_header
 from sdflow.models.pool import Pool
-from sdflow.models.request import WEIGHTED, ModelRequest
+from sdflow.models.request import ModelRequest
 from sdflow.models.state_dict import read_weights
 from sdflow.models.tiny import write_tiny
 from sdflow.problems import NodeFailedError
 from sdflow.values import Component, Model
 from tests.models.conftest import Resolve
-from tests.models.layout import CPU
+from tests.models.layout import CPU, WEIGHTED
 from tests.models.test_resolve import TOYBOX
 
 

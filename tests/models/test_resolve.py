@@ -11,10 +11,22 @@ import pytest
 from sdflow.composition import Json
 from sdflow.models.builtin import BUILTINS, Written, builtin_folder
 from sdflow.models.refused import ModelError, Refused
-from sdflow.models.request import ROLES, WEIGHTED, ModelRequest, PartRequest
+from sdflow.models.request import ModelRequest, PartRequest
 from sdflow.values import LatentSpace
 from tests.models.conftest import Resolve
-from tests.models.layout import CUDA, INDEX, SCHEDULER, TEXT, UNET, VAE, weights, write_json, write_pipeline
+from tests.models.layout import (
+    CUDA,
+    INDEX,
+    ROLES,
+    SCHEDULER,
+    TEXT,
+    UNET,
+    VAE,
+    WEIGHTED,
+    weights,
+    write_json,
+    write_pipeline,
+)
 
 TOYBOX = Path(__file__).parents[3] / "shared" / "models" / "toybox-prototype"
 
@@ -219,7 +231,7 @@ def test_a_tokenizer_of_another_language(resolve: Resolve, pipeline: Path) -> No
     [
         ({"in_channels": 9}, "inpainting"),
         ({"in_channels": 8}, "InstructPix2Pix"),
-        ({"addition_embed_type": "text_time"}, "Stable Diffusion XL"),
+        ({"addition_embed_type": "text_image"}, "Kandinsky"),
         ({"num_class_embeds": 1000}, "upscaler"),
     ],
 )
