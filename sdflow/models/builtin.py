@@ -38,6 +38,18 @@ def _write_tiny(folder: Path) -> object:
     return write_tiny(folder)
 
 
+def _write_tiny_xl(folder: Path) -> object:
+    from sdflow.models.tiny_xl import write_tiny_xl
+
+    return write_tiny_xl(folder)
+
+
+def _write_tiny_refiner(folder: Path) -> object:
+    from sdflow.models.tiny_xl import write_tiny_xl
+
+    return write_tiny_xl(folder, refiner=True)
+
+
 BUILTINS: Mapping[str, Builtin] = {
     "toybox": Shipped(
         _SHIPPED / "toybox",
@@ -47,6 +59,8 @@ BUILTINS: Mapping[str, Builtin] = {
     "tiny": Written(
         1, "random weights in the layout of Stable Diffusion 1.5: coloured noise, in a second", _write_tiny
     ),
+    "tiny-xl": Written(1, "random weights in the layout of Stable Diffusion XL", _write_tiny_xl),
+    "tiny-xl-refiner": Written(1, "random weights in the layout of its refiner", _write_tiny_refiner),
 }
 
 

@@ -31,5 +31,7 @@ class ModelError(UserError):
         self.findings = tuple(findings)
 
     def placed(self, marks: Marks, node: str | None = None) -> UserError:
-        """The same problems at their places in a recipe; `marks` are those of the node that asked."""
-        return UserError(*(found.problem.placed(marks.at(found.field), node) for found in self.findings))
+        """The same problems at their places in a recipe, where fields have hyphens; `marks` are those of the node."""
+        places = (tuple(name.replace("_", "-") for name in found.field) for found in self.findings)
+        pairs = zip(self.findings, places, strict=True)
+        return UserError(*(found.problem.placed(marks.at(place), node) for found, place in pairs))

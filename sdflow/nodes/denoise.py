@@ -95,6 +95,8 @@ class Denoise(Node, type="denoise", version=1):
         Raises:
             Refusal: inputs that do not fit the model or each other, or a range of steps that makes no sense.
         """
+        if model.family in {"sdxl", "sdxl-refiner"}:
+            raise Refusal("Stable Diffusion XL is not denoised yet", field="model")
         refuse_other_space(model, latent)
         self._refuse_conditioning(model, conditioning, latent)
         self._refuse_sampler(model)

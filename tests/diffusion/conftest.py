@@ -55,6 +55,67 @@ class Modules:
         return pipeline
 
 
+@dataclass(frozen=True, eq=False)
+class XlModules:
+    """The parts of an SDXL model, loaded by diffusers and transformers alone; the refiner lacks the first pair."""
+
+    folder: Path
+    tokenizer: Any
+    text_encoder: Any
+    tokenizer_2: Any
+    text_encoder_2: Any
+    unet: Any
+    vae: Any
+    refiner: bool
+
+    @cached_property
+    def scheduler_config(self) -> dict[str, Json]:
+        config: dict[str, Json] = json.loads(
+            (self.folder / "scheduler" / "scheduler_config.json").read_text()
+        )
+        return config
+
+    def pipeline(self, kind: str = "StableDiffusionXLPipeline", **settings: Any) -> Any:
+        """diffusers' pipeline around these very modules; the refiner's is the one from a picture."""
+        import diffusers
+
+        config = self.scheduler_config
+        if self.refiner:
+            kind = "StableDiffusionXLImg2ImgPipeline"
+            settings = {"requires_aesthetics_score": True, "force_zeros_for_empty_prompt": False, **settings}
+        pipeline = getattr(diffusers, kind)(
+            vae=self.vae,
+            text_encoder=self.text_encoder,
+            text_encoder_2=self.text_encoder_2,
+            tokenizer=self.tokenizer,
+            tokenizer_2=self.tokenizer_2,
+            unet=self.unet,
+            scheduler=getattr(diffusers, str(config["_class_name"])).from_config(config),
+            add_watermarker=False,
+            **settings,
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+
+def load_xl(folder: Path) -> XlModules:
+    """Load all modules of a folder as float32."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+    first = (folder / "text_encoder").is_dir()
+    return XlModules(
+        folder,
+        CLIPTokenizer.from_pretrained(folder / "tokenizer") if first else None,
+        CLIPTextModel.from_pretrained(folder / "text_encoder").eval() if first else None,
+        CLIPTokenizer.from_pretrained(folder / "tokenizer_2"),
+        CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2").eval(),
+        UNet2DConditionModel.from_pretrained(folder / "unet").eval(),
+        AutoencoderKL.from_pretrained(folder / "vae").eval(),
+        refiner=not first,
+    )
+
+
 def load(folder: Path) -> Modules:
     """Load all modules of a folder as float32."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -102,6 +163,18 @@ def tiny_v(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> Modules:
 def tiny_distilled(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> Modules:
     """A UNet that takes the guidance scale as an input."""
     return load(write_tiny(tmp_path_factory.mktemp("tiny-distilled"), time_cond_proj_dim=9))
+
+
+@pytest.fixture(scope="session")
+def xl(quiet: None, tiny_xl: Path) -> XlModules:
+    """Stable Diffusion XL."""
+    return load_xl(tiny_xl)
+
+
+@pytest.fixture(scope="session")
+def refiner(quiet: None, tiny_refiner: Path) -> XlModules:
+    """The refiner of Stable Diffusion XL."""
+    return load_xl(tiny_refiner)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Prompts become the embeddings that diffusers' pipeline makes, and their length is known before."""
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sdflow.diffusion.text import encode_prompts
+from sdflow.diffusion.text import TextEncoder, encode_prompts
 from sdflow.diffusion.tokens import count_tokens, tokenize
 from sdflow.problems import UserError
+from sdflow.values import Conditioning
 from tests.diffusion.conftest import Modules
 
 LONG = " ".join(["a photograph of a horse on the moon,"] * 20)
@@ -32,6 +34,13 @@ TEXTS = [
 ]
 
 
+def encoded(
+    modules: Modules, prompts: Sequence[str], negatives: Sequence[str], **options: Any
+) -> Conditioning:
+    encoder = TextEncoder(modules.tokenizer, modules.text_encoder)
+    return encode_prompts([encoder], [prompts], [negatives], **options)
+
+
 def encoded_by_diffusers(modules: Modules, prompt: Any, negative: Any) -> tuple[torch.Tensor, torch.Tensor]:
     with torch.no_grad():
         found: tuple[torch.Tensor, torch.Tensor] = modules.pipeline().encode_prompt(
@@ -44,7 +53,7 @@ def encoded_by_diffusers(modules: Modules, prompt: Any, negative: Any) -> tuple[
 def test_equal_to_the_pipeline(fixture: str, request: pytest.FixtureRequest) -> None:
     modules: Modules = request.getfixturevalue(fixture)
     for prompt, negative in (("a horse", ""), ("", "blurry, ugly"), (TEXTS[4], TEXTS[6])):
-        made = encode_prompts(modules.tokenizer, modules.text_encoder, (prompt,), (negative,), clip_skip=0)
+        made = encoded(modules, (prompt,), (negative,), clip_skip=0)
         positive, unwanted = encoded_by_diffusers(modules, prompt, negative)
         assert torch.equal(made.positive[0].embeddings, positive)
         assert torch.equal(made.negative[0].embeddings, unwanted)
@@ -52,17 +61,17 @@ def test_equal_to_the_pipeline(fixture: str, request: pytest.FixtureRequest) -> 
 
 def test_a_batch_of_prompts(tiny: Modules) -> None:
     prompts, negatives = ["a horse", "a cat on the moon"], ["", "ugly"]
-    made = encode_prompts(tiny.tokenizer, tiny.text_encoder, prompts, negatives)
+    made = encoded(tiny, prompts, negatives)
     positive, unwanted = encoded_by_diffusers(tiny, prompts, negatives)
     assert torch.equal(made.positive[0].embeddings, positive)
     assert torch.equal(made.negative[0].embeddings, unwanted)
 
 
 def test_the_attention_mask_is_used_where_the_configuration_says_so(tiny: Modules) -> None:
-    plain = encode_prompts(tiny.tokenizer, tiny.text_encoder, ("a horse",), ("",))
+    plain = encoded(tiny, ("a horse",), ("",))
     tiny.text_encoder.config.use_attention_mask = True
     try:
-        made = encode_prompts(tiny.tokenizer, tiny.text_encoder, ("a horse",), ("",))
+        made = encoded(tiny, ("a horse",), ("",))
         positive, unwanted = encoded_by_diffusers(tiny, "a horse", "")
     finally:
         del tiny.text_encoder.config.use_attention_mask
@@ -75,7 +84,7 @@ def test_the_attention_mask_is_used_where_the_configuration_says_so(tiny: Module
 def test_clip_skip_is_the_state_before_the_skipped_layers_and_the_final_norm(
     tiny: Modules, skipped: int
 ) -> None:
-    made = encode_prompts(tiny.tokenizer, tiny.text_encoder, ("a horse",), ("ugly",), clip_skip=skipped)
+    made = encoded(tiny, ("a horse",), ("ugly",), clip_skip=skipped)
     seen: list[torch.Tensor] = []
     encoder = getattr(tiny.text_encoder, "text_model", tiny.text_encoder)
     layer = encoder.encoder.layers[len(encoder.encoder.layers) - 1 - skipped]
@@ -88,29 +97,29 @@ def test_clip_skip_is_the_state_before_the_skipped_layers_and_the_final_norm(
         expected = encoder.final_layer_norm(seen[0])
     hook.remove()
     assert torch.equal(made.positive[0].embeddings, expected)
-    whole = encode_prompts(tiny.tokenizer, tiny.text_encoder, ("a horse",), ("ugly",))
+    whole = encoded(tiny, ("a horse",), ("ugly",))
     assert torch.equal(made.negative[0].embeddings, whole.negative[0].embeddings)
     assert torch.equal(made.positive[0].embeddings, whole.positive[0].embeddings) == (skipped == 0)
 
 
 def test_clip_skip_of_all_layers(tiny: Modules) -> None:
     with pytest.raises(UserError, match="SDF411"):
-        encode_prompts(tiny.tokenizer, tiny.text_encoder, ("a",), ("",), clip_skip=4)
+        encoded(tiny, ("a",), ("",), clip_skip=4)
 
 
 def test_too_long_is_refused_by_default_with_the_count(tiny: Modules) -> None:
     with pytest.raises(UserError, match=r"SDF408 .*200 tokens.*75") as caught:
-        encode_prompts(tiny.tokenizer, tiny.text_encoder, (LONG,), (LONG + " and more",))
+        encoded(tiny, (LONG,), (LONG + " and more",))
     assert len(caught.value.problems) == 2
 
 
 def test_truncated_is_what_the_pipeline_does(tiny: Modules) -> None:
-    made = encode_prompts(tiny.tokenizer, tiny.text_encoder, (LONG,), ("",), long="truncate")
+    made = encoded(tiny, (LONG,), ("",), long="truncate")
     assert torch.equal(made.positive[0].embeddings, encoded_by_diffusers(tiny, LONG, "")[0])
 
 
 def test_chunks_are_pieces_of_75_each_encoded_alone(tiny: Modules) -> None:
-    made = encode_prompts(tiny.tokenizer, tiny.text_encoder, (LONG,), ("ugly",), long="chunk")
+    made = encoded(tiny, (LONG,), ("ugly",), long="chunk")
     ids = tiny.tokenizer(LONG, add_special_tokens=False).input_ids
     start, end = tiny.tokenizer.bos_token_id, tiny.tokenizer.eos_token_id
     pieces = [ids[:75], ids[75:150], ids[150:]]
@@ -123,17 +132,14 @@ def test_chunks_are_pieces_of_75_each_encoded_alone(tiny: Modules) -> None:
     assert torch.equal(made.positive[0].embeddings, torch.cat(expected, dim=1))
     negative = made.negative[0].embeddings
     assert negative.shape == made.positive[0].embeddings.shape
-    empty = encode_prompts(tiny.tokenizer, tiny.text_encoder, ("ugly",), ("",))
+    empty = encoded(tiny, ("ugly",), ("",))
     assert torch.equal(negative[:, :77], empty.positive[0].embeddings)
     assert torch.equal(negative[:, 77:154], empty.negative[0].embeddings)
 
 
 def test_what_fits_is_the_same_however_long_prompts_are_treated(tiny: Modules, tiny_v: Modules) -> None:
     for modules in (tiny, tiny_v):
-        ways = [
-            encode_prompts(modules.tokenizer, modules.text_encoder, ("a horse",), ("",), long=way)
-            for way in ("refuse", "truncate", "chunk")
-        ]
+        ways = [encoded(modules, ("a horse",), ("",), long=way) for way in ("refuse", "truncate", "chunk")]
         assert all(torch.equal(it.positive[0].embeddings, ways[0].positive[0].embeddings) for it in ways)
 
 

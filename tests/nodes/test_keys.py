@@ -65,6 +65,8 @@ MUTATIONS: dict[str, list[Row]] = {
         ("text", {}, {"prompt": "a blue owl"}),
         ("text", {}, {"negative": "fog"}),
         ("text", {}, {"clip-skip": 1}),
+        ("text", {}, {"prompt-2": "a blue owl"}),
+        ("text", {"negative": "fog"}, {"negative-2": "mist"}),
         ("text", {"prompt": "owl " * 80, "long": "truncate"}, {"long": "chunk"}),
     ],
     "load-image": [
@@ -126,6 +128,8 @@ MUTATIONS: dict[str, list[Row]] = {
         ("sheet", {}, {"background": "black"}),
     ],
 }
+ON_XL = {"prompt-2", "negative-2"}
+"""Fields that need an SDXL model."""
 SAME_RESULT = {("again", "attention-slicing"), ("image", "tiling"), ("image", "slicing"), ("way", "item")}
 """Fields whose effect does not show at these sizes; their keys change all the same."""
 
@@ -154,9 +158,15 @@ def test_the_table_names_every_field_of_every_node_type() -> None:
 
 @pytest.mark.parametrize(("kind", "name", "before", "change"), ROWS)
 def test_a_field_that_changes_the_result_changes_the_key(
-    bench: Workbench, tiny: Path, kind: str, name: str, before: dict[str, Any], change: dict[str, Any]
+    bench: Workbench,
+    request: pytest.FixtureRequest,
+    kind: str,
+    name: str,
+    before: dict[str, Any],
+    change: dict[str, Any],
 ) -> None:
-    nodes = edited(everything(tiny), {name: before})
+    model = "tiny_xl" if ON_XL & change.keys() else "tiny"
+    nodes = edited(everything(request.getfixturevalue(model)), {name: before})
     if kind == "preview" and "item" in change:
         nodes = edited(nodes, {"start": {"batch": 2}})
     nodes = feeding(nodes, name)
