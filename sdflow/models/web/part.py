@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from sdflow.models.refused import Refused
-from sdflow.models.web.answers import ConnectionLostError, opened, shown
+from sdflow.models.web.answers import ConnectionLostError, opened, shown, unreachable
 from sdflow.models.web.beginning import whole_size
 from sdflow.models.web.place import WebPlace
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Progress: TypeAlias = Callable[[int, int], None]
 
-_PIECE = 2**20
+_EVERY = 0.1
+"""Seconds between two reports of progress."""
 _ATTEMPTS = 5
 """Attempts in a row that bring nothing, before sdflow gives up."""
 _PAUSE = 0.5
@@ -96,6 +97,8 @@ def receive(
                 break
         except ConnectionLostError as error:
             failures = 0 if part.size > before else failures + 1
+            if failures == _ATTEMPTS and not part.size:
+                raise unreachable(url, str(error)) from error
             if failures == _ATTEMPTS:
                 raise Refused(
                     "SDF317",
@@ -143,12 +146,14 @@ def _go_on(
 
 
 def _write(part: Part, response: "httpx2.Response", total: int | None, progress: Progress | None) -> None:
-    have = part.size
+    have, told = part.size, 0.0
     with part.path.open("ab") as file:
-        for piece in response.iter_raw(_PIECE):
+        for piece in response.iter_raw():  # as it comes: pieces of a fixed size are lost where it breaks
             file.write(piece)
             have += len(piece)
-            if progress is not None:
+            now = time.monotonic()
+            if progress is not None and (now - told > _EVERY or have == total):
+                told = now
                 progress(have, total if total is not None else have)
         file.flush()
         os.fsync(file.fileno())
