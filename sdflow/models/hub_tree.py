@@ -8,12 +8,11 @@ from sdflow.models.hub_listing import Listing
 from sdflow.models.hub_place import HubPlace
 from sdflow.models.refused import Refused
 from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo, parse_header, read_header
-from sdflow.models.tree import Memo, digest_of_local, join
+from sdflow.models.tree import SMALL, Memo, digest_of_local, join
 from sdflow.models.web.beginning import beginning_of
+from sdflow.models.web.outline import outline_of
 from sdflow.models.web.place import WebPlace
 from sdflow.values import Location
-
-_SMALL = 32 * 1024 * 1024
 
 
 class HubTree:
@@ -57,7 +56,7 @@ class HubTree:
         path = self.path(name)
         if path is not None:
             return path
-        if self._listing.files[name].size > _SMALL:
+        if self._listing.files[name].size > SMALL:
             raise Refused("SDF314", f"`{name}` of {self._label} is far too large for what it should hold")
         return download(self._place, self._listing.repo, self._listing.commit, name)
 
@@ -77,6 +76,14 @@ class HubTree:
         if not beginning.header:
             raise BrokenHeaderError(beginning.broken)
         return parse_header(beginning.header.encode(), listed.size)[0]
+
+    def outline(self, name: str) -> Path:
+        """A file with the size, the beginning and the end of this one: itself when it is here or small."""
+        path, listed = self.path(name), self._listing.files[name]
+        if path is not None or listed.size <= SMALL:
+            return path or self._fetched(name)
+        url, proof = address_of(self._place, self._listing.repo, self._listing.commit, name)
+        return outline_of(self._web, url, f"sha256:{listed.sha256}", listed.size, proof)
 
     def fetch(self, name: str) -> Path:
         """Where a file is, downloaded if need be."""

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from sdflow.models.builtin import builtin_folder
 from sdflow.models.context import Context
 from sdflow.models.hub_open import hub_tree, listed_tree
+from sdflow.models.pickle_header import read_pickle_header
 from sdflow.models.refused import Refused
 from sdflow.models.request import PartRequest
 from sdflow.models.safetensors_header import TensorInfo
@@ -71,13 +72,27 @@ class OneFile:
         return self.tree.location(self.folder, frozenset({self.name}))
 
     def header(self) -> Mapping[str, TensorInfo]:
-        """The tensors of a safetensors file; of one that is not here, only the beginning is fetched.
+        """The tensors of a safetensors file or a PyTorch checkpoint; of one that is not here, as little as tells them.
 
         Raises:
             BrokenHeaderError: it is something else.
+            CodeInPickleError: it would call something that weights do not need.
             Refused: it cannot be read.
         """
-        return self.tree.header(self.inside)
+        if self.suffix == ".safetensors":
+            return self.tree.header(self.inside)
+        try:
+            return read_pickle_header(self.outline())
+        except OSError as error:
+            raise Refused("SDF302", f"{self.label} cannot be read: {error.strerror}") from error
+
+    def outline(self) -> Path:
+        """A file with the size, the beginning and the end of this one: itself when it is here or small.
+
+        Raises:
+            Refused: there is no network, or the server cannot send parts of a file.
+        """
+        return self.tree.outline(self.inside)
 
     def fetch(self) -> Path:
         """Where it is, brought onto this disk if need be.

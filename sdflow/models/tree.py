@@ -12,6 +12,8 @@ from sdflow.values import Location
 Memo: TypeAlias = Callable[[Path], str]
 """The sha256 of a file, remembered from earlier calls while the file has not changed."""
 
+SMALL = 32 * 1024 * 1024
+"""Bytes of a file that is fetched as a whole while planning."""
 _BLOB_NAME = re.compile(r"[0-9a-f]{64}")
 
 
@@ -44,6 +46,13 @@ class Tree(Protocol):
         Raises:
             BrokenHeaderError: it is something else.
             Refused: it cannot be read.
+        """
+
+    def outline(self, name: str) -> Path:
+        """A file with the size, the beginning and the end of this one: itself when it is here or small.
+
+        Raises:
+            Refused: the server cannot send parts of a file.
         """
 
     def fetch(self, name: str) -> Path:
@@ -131,6 +140,10 @@ class FolderTree:
             return read_header(self._folder / name)
         except OSError as error:
             raise Refused("SDF302", f"`{name}` of {self._label} cannot be read: {error.strerror}") from error
+
+    def outline(self, name: str) -> Path:
+        """Where a file is."""
+        return self._folder / name
 
     def fetch(self, name: str) -> Path:
         """Where a file is."""

@@ -1,12 +1,14 @@
 """Files on the web: what is known before they are here, and how little is asked for it."""
 
 import hashlib
+import io
 import os
 import struct
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from sdflow.models.context import Context
 from sdflow.models.hub_place import HubPlace
@@ -152,11 +154,51 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_what_is_no_safetensors_file(web: Web, context: Context, case: str, ranges: bool) -> None:
     data, words = BROKEN[case]
-    if case == "empty" and ranges:
-        pytest.skip("nothing has no ranges")
     url = web.add("/a.safetensors", data, ranges=ranges)
     with pytest.raises(BrokenHeaderError, match=words):
         one(PartRequest(url, sha256=digest_of(data)), context).header()
+
+
+def pickled(*, zipped: bool) -> bytes:
+    """A PyTorch checkpoint of twelve tensors, larger than what is fetched as a whole."""
+    weights = {f"layer.{number}.weight": torch.rand(750_000) for number in range(12)}
+    stream = io.BytesIO()
+    torch.save({"state_dict": weights, "global_step": 7}, stream, _use_new_zipfile_serialization=zipped)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_large_pickle_is_known_by_its_ends(web: Web, context: Context, zipped: bool) -> None:
+    data = pickled(zipped=zipped)
+    (context.base / "here.ckpt").write_bytes(data)
+    request = PartRequest(web.add("/model.ckpt", data), sha256=digest_of(data))
+    there = one(request, context)
+    assert facts(there) == facts(one("./here.ckpt", context))
+    assert there.header()["layer.3.weight"] == TensorInfo("F32", (750_000,))
+    assert there.path is None
+    assert web.sent() < len(data) / 3
+    asked = len(web.asked)
+    assert facts(one(request, context)) == facts(there)
+    assert len(web.asked) == asked, "what was asked once is remembered"
+
+
+def test_a_large_pickle_that_comes_only_as_a_whole_has_to_be_fetched(web: Web, context: Context) -> None:
+    data = pickled(zipped=True)
+    file = one(PartRequest(web.add("/model.ckpt", data, ranges=False), sha256=digest_of(data)), context)
+    with pytest.raises(Refused, match="only the whole file") as caught:
+        file.header()
+    assert "sdflow model fetch" in str(caught.value.problem.hint)
+    file.fetch()
+    assert len(file.header()) == 12
+
+
+def test_a_small_pickle_is_fetched_to_be_looked_into(web: Web, context: Context) -> None:
+    stream = io.BytesIO()
+    torch.save({"string_to_param": {"*": torch.zeros(2, 768)}}, stream)
+    data = stream.getvalue()
+    file = one(PartRequest(web.add("/word.pt", data), sha256=digest_of(data)), context)
+    assert [info.shape for info in file.header().values()] == [(2, 768)]
+    assert file.path is not None
 
 
 def test_a_web_page_is_told_by_its_type(web: Web, context: Context) -> None:

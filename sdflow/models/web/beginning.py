@@ -58,7 +58,7 @@ def forget_beginning(place: WebPlace, url: str, digest: str) -> None:
 def _ask(place: WebPlace, url: str, headers: Mapping[str, str]) -> Beginning:
     ranged = {**headers, "Range": f"bytes=0-{_FIRST - 1}"}
     try:
-        with opened(place, url, ranged) as response:
+        with opened(place, url, ranged, also={416}) as response:  # an empty file has no first byte
             stream = _Stream(response.iter_raw(2**16))
             size = whole_size(response)
             name = told_name(response)

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from sdflow.models.refused import Refused
 from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo, parse_header, read_header
-from sdflow.models.tree import Memo
+from sdflow.models.tree import SMALL, Memo
 from sdflow.models.web.beginning import Beginning, beginning_of
 from sdflow.models.web.download import download_file, downloaded
 from sdflow.models.web.file import WebFile
+from sdflow.models.web.outline import outline_of
 from sdflow.models.web.place import WebPlace
 from sdflow.values import Location
-
-_SMALL = 32 * 1024 * 1024
 
 
 class WebTree:
@@ -45,7 +44,7 @@ class WebTree:
 
     def read(self, name: str) -> bytes:
         """The bytes of a small file, downloaded if need be."""
-        if self.path(name) is None and self.size(name) > _SMALL:
+        if self.path(name) is None and self.size(name) > SMALL:
             raise Refused("SDF314", f"{self._label} is far too large for what it should hold")
         return self.fetch(name).read_bytes()
 
@@ -62,6 +61,12 @@ class WebTree:
         if not beginning.header:
             raise BrokenHeaderError(beginning.broken)
         return parse_header(beginning.header.encode(), beginning.size)[0]
+
+    def outline(self, name: str) -> Path:
+        """A file with the size, the beginning and the end of this one: itself when it is here or small."""
+        if self.path(name) is not None or self.size(name) <= SMALL:
+            return self.fetch(name)
+        return outline_of(self._place, self._file.url, self._file.digest, self.size(name))
 
     def fetch(self, name: str) -> Path:
         """Where the file is, downloaded if need be."""
