@@ -1,6 +1,6 @@
 """Between latents and pictures: the autoencoder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,15 +51,40 @@ def encode_image(
     Raises:
         UserError: SDF410, sides or channels do not fit, or the numbers of pictures and streams.
     """
-    pixels = _matched(image, len(streams), space.factor)
     generators = generators_of(streams)
+    pictures = pictures_of(image, len(streams), space.factor)
+    (samples,) = encode_pictures(vae, pictures, (generators,), device)
+    return Latent(samples, states_of(generators), space, CLEAN)
+
+
+def pictures_of(image: Image, batch: int, factor: int) -> torch.Tensor:
+    """Pixels as an autoencoder takes them: float32[batch, 3, height, width] in -1 … 1.
+
+    Raises:
+        UserError: SDF410, sides or channels do not fit, or the numbers of pictures and items.
+    """
+    return _from_pixels(_matched(image, batch, factor))
+
+
+def encode_pictures(
+    vae: Any,
+    pictures: torch.Tensor,
+    draws: Sequence[Sequence[torch.Generator]],
+    device: str | torch.device = "cpu",
+) -> tuple[torch.Tensor, ...]:
+    """Latents of pictures float32[batch, 3, h, w], for each draw a batch of its own: float32, on the CPU.
+
+    Each picture is encoded once, and drawn from its posterior by the generator of its item in each draw.
+    """
     with torch.inference_mode(), _precision(vae) as dtype:
-        parts = []
-        for picture, generator in zip(pixels, generators, strict=True):
-            whole = _from_pixels(picture[None]).to(device=device, dtype=dtype)
-            parts.append(_drawn(vae.encode(whole), generator))
-        samples = _scaled(torch.cat(parts), vae.config)
-    return Latent(samples.to("cpu", torch.float32).clone(), states_of(generators), space, CLEAN)
+        drawn: list[list[torch.Tensor]] = [[] for _ in draws]
+        # Split, not indexed: a slice keeps the strides of the whole, and with them the bits of the convolutions.
+        for item, picture in enumerate(torch.split(pictures, 1)):
+            encoded = vae.encode(picture.to(device=device, dtype=dtype))
+            for parts, generators in zip(drawn, draws, strict=True):
+                parts.append(_drawn(encoded, generators[item]))
+        scaled = [_scaled(torch.cat(parts), vae.config) for parts in drawn]
+    return tuple(samples.to("cpu", torch.float32).clone() for samples in scaled)
 
 
 def _drawn(encoded: Any, generator: torch.Generator) -> torch.Tensor:
@@ -86,7 +111,7 @@ def _matched(image: Image, batch: int, factor: int) -> np.ndarray[Any, Any]:
 
 
 def _from_pixels(pixels: np.ndarray[Any, Any]) -> torch.Tensor:
-    """float32[1, 3, height, width] in -1 … 1."""
+    """float32[batch, 3, height, width] in -1 … 1."""
     highest = 255.0 if pixels.dtype == np.uint8 else 65535.0
     unit = torch.from_numpy((pixels.astype(np.float32) / highest).transpose(0, 3, 1, 2))
     return 2.0 * unit - 1.0

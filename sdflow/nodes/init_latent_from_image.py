@@ -8,7 +8,7 @@ from sdflow.graph.facts import Facts
 from sdflow.graph.fields import Seed, seeds_of
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
-from sdflow.values import CLEAN, Image, ImageSpec, Latent, LatentSpec, Model
+from sdflow.values import CLEAN, Image, ImageSpec, Latent, LatentSpec, Mask, MaskSpec, Model
 
 _NO_ALPHA = "write alpha: drop in its load-image node"
 
@@ -28,16 +28,20 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=1):
     """Seed of the first item, a list with one for each item, or random. Also that of the noise added later."""
     batch: int = Field(1, ge=1, le=1024)
     """How many pictures to make from one picture."""
+    mask: Input[Mask] | None = None
+    """To paint into the picture: what is white in the mask is painted anew, what is black stays. Of the same size."""
 
     def components(self, model: Model) -> frozenset[str]:
         """The VAE."""
         return frozenset({"vae"})
 
-    def infer(self, facts: Facts, model: Model, image: ImageSpec) -> Mapping[str, LatentSpec]:
+    def infer(
+        self, facts: Facts, model: Model, image: ImageSpec, mask: MaskSpec | None
+    ) -> Mapping[str, LatentSpec]:
         """The latent's shape.
 
         Raises:
-            Refusal: a side that is no multiple of the VAE's factor, or batches that do not fit.
+            Refusal: a side that is no multiple of the VAE's factor, batches that do not fit, or a mask that does not.
         """
         factor = model.space.factor
         if image.height % factor or image.width % factor:
@@ -57,21 +61,40 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=1):
             seeds_of(self.seed, batch)
         except ValueError as error:
             raise Refusal(str(error), field="seed") from error
+        if mask is not None:
+            _refuse_mask(mask, image)
         height, width = image.height // factor, image.width // factor
-        return {"latent": LatentSpec(batch, height, width, model.space, CLEAN)}
+        beside = "" if mask is None else "inpaint"
+        return {"latent": LatentSpec(batch, height, width, model.space, CLEAN, beside)}
 
-    def cost(self, model: Model, image: ImageSpec) -> Cost:
-        """One pass of the encoder for each item; about 2,000 bytes for each pixel of it."""
+    def cost(self, model: Model, image: ImageSpec, mask: MaskSpec | None) -> Cost:
+        """One pass of the encoder for each item, two with a mask; about 2,000 bytes for each pixel of it."""
         pixels = image.height * image.width
-        return Cost(max(image.batch, self.batch) * pixels, pixels * 2000)
+        passes = max(image.batch, self.batch) * (1 if mask is None else 2)
+        return Cost(passes * pixels, pixels * 2000)
 
-    def run(self, ctx: RunContext, model: Model, image: Image) -> Latent:
+    def run(self, ctx: RunContext, model: Model, image: Image, mask: Mask | None) -> Latent:
         """Encode item by item, each with its own stream."""
+        from sdflow.diffusion.inpaint import encode_for_inpaint
         from sdflow.diffusion.streams import streams_from_seeds
         from sdflow.diffusion.vae import encode_image
 
         batch = max(image.pixels.shape[0], self.batch)
+        streams = streams_from_seeds(seeds_of(self.seed, batch))
         with ctx.module(model, "vae") as vae:
-            return encode_image(
-                vae, image, streams_from_seeds(seeds_of(self.seed, batch)), model.space, str(ctx.device)
+            if mask is None:
+                return encode_image(vae, image, streams, model.space, str(ctx.device))
+            return encode_for_inpaint(
+                vae, image, mask, streams=streams, space=model.space, device=str(ctx.device)
             )
+
+
+def _refuse_mask(mask: MaskSpec, image: ImageSpec) -> None:
+    if (mask.height, mask.width) != (image.height, image.width):
+        raise Refusal(
+            f"the mask is {mask.width}×{mask.height} and the picture {image.width}×{image.height}",
+            field="mask",
+            hint="give a mask of the picture's size",
+        )
+    if mask.batch != 1:
+        raise Refusal(f"{mask.batch} masks: one serves the whole batch", field="mask")

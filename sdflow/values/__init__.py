@@ -1,5 +1,6 @@
 """What flows along the wires: frozen values, each with its stored form, and what is known of them before."""
 
+from sdflow.values.beside import Inpaint, LowResolution
 from sdflow.values.conditioning import Conditioning, Entry
 from sdflow.values.encoded import Encoded, RawTensor
 from sdflow.values.image import Image, Mask
@@ -48,11 +49,13 @@ __all__ = [
     "EntrySpec",
     "Image",
     "ImageSpec",
+    "Inpaint",
     "Latent",
     "LatentSpace",
     "LatentSpec",
     "Level",
     "Location",
+    "LowResolution",
     "Mask",
     "MaskSpec",
     "Model",

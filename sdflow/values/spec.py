@@ -42,13 +42,17 @@ CLEAN = Level("clean")
 
 @dataclass(frozen=True, slots=True)
 class LatentSpec:
-    """A latent of `batch` items, `height` × `width` latent elements (not pixels)."""
+    """A latent of `batch` items, `height` × `width` latent elements (not pixels).
+
+    `beside` is what the UNet is to be shown with it: nothing (empty), `inpaint` or `low-resolution`.
+    """
 
     batch: int
     height: int
     width: int
     space: LatentSpace
     level: Level
+    beside: str = ""
     kind: Literal["Latent"] = "Latent"
 
     def __str__(self) -> str:

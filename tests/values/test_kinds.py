@@ -1,5 +1,6 @@
 """Every kind of value equals its own round trip through the store, to the byte and in type, shape and level."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,18 @@ import pytest
 
 from sdflow.store import Store
 from sdflow.values import (
+    CLEAN,
     NOISE,
     Area,
     Conditioning,
     Encoded,
     Entry,
     Image,
+    Inpaint,
     Latent,
     LatentSpace,
     Level,
+    LowResolution,
     Mask,
     Span,
     State,
@@ -39,6 +43,19 @@ def values() -> dict[str, StoredValue]:
     return {
         "noise": latent(),
         "partial": latent(Level("partial", 7, "ab" * 32)),
+        "beside a mask": replace(
+            latent(CLEAN),
+            beside=Inpaint(
+                torch.ones(1, 1, 3, 5),
+                torch.randn(2, 4, 3, 5),
+                torch.randn(2, 4, 3, 5),
+                latent().streams,
+                noise=torch.randn(2, 4, 3, 5),
+            ),
+        ),
+        "beside a small picture": replace(
+            latent(), beside=LowResolution(torch.randn(2, 3, 3, 5), torch.tensor([20]))
+        ),
         "conditioning": Conditioning(
             (Entry(torch.randn(2, 77, 8)), Entry(torch.randn(1, 77, 8, dtype=torch.float16))),
             (Entry(torch.randn(1, 77, 8, dtype=torch.bfloat16)),),
