@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from sdflow.diffusion.samplers.history import History
 from sdflow.diffusion.samplers.run import SamplerRun
 from sdflow.diffusion.samplers.sampler import Sampler
 from sdflow.diffusion.samplers.steps import StepRange, level_after, step_range
+from sdflow.diffusion.shown import shown_beside
 from sdflow.diffusion.streams import draw_from, generators_of, states_of
 from sdflow.values import Conditioning, Latent, State
 
@@ -128,8 +129,14 @@ class _Sampling:
     def begin(self, resume: State | None) -> int:
         """Make the first latent, or take that of a state; returns the state it is."""
         request, part = self._request, self._part
-        source = request.latent if resume is None else resume.latent
-        self._generators = generators_of(source.streams)
+        self._shown, generators = shown_beside(
+            request.latent,
+            channels=self._unet.config.in_channels,
+            full=part.start == 0,
+            device=self._device,
+            dtype=self._dtype,
+        )
+        self._generators = generators if resume is None else generators_of(resume.latent.streams)
         self._run = SamplerRun(
             request.sampler,
             request.scheduler_config,
@@ -159,7 +166,15 @@ class _Sampling:
             return samples
         if latent.level.kind == "noise":
             return samples * scheduler.init_noise_sigma
-        noise = draw_from(self._generators, tuple(samples.shape[1:])).to(self._dtype).to(self._device)
+        noise = self._shown.drawn_noise()
+        if noise is None:
+            noise = draw_from(self._generators, tuple(samples.shape[1:])).to(self._dtype).to(self._device)
+        else:
+            samples = (
+                samples.contiguous()
+            )  # as the pipeline for inpainting has them, and that for pictures has not
+        if self._shown.begins_with_noise():
+            return noise * scheduler.init_noise_sigma
         return scheduler.add_noise(samples, noise, self._run.timesteps[:1].repeat(len(samples)))
 
     def advance(self, step: int) -> None:
@@ -169,13 +184,15 @@ class _Sampling:
             timestep = run.timesteps[self._number]
             given = torch.cat([sample] * guidance.copies) if guidance.copies > 1 else sample
             prediction = self._unet(
-                run.scheduler.scale_model_input(given, timestep),
+                self._shown.with_latent(run.scheduler.scale_model_input(given, timestep)),
                 timestep,
                 encoder_hidden_states=guidance.embeddings,
                 timestep_cond=guidance.distilled,
                 return_dict=False,
+                **self._shown.options(len(given)),
             )[0]
             sample = run.step(self._number, guidance.combine(prediction), sample)
+            sample = self._shown.put_back(sample, self._number, run)
             self._number += 1
         self._sample = sample
 
@@ -188,12 +205,14 @@ class _Sampling:
             StepRange(self._part.steps, self._part.start, step, self._part.strength),
         )
         samples = self._sample.to(device="cpu", dtype=torch.float32, copy=True)
-        return Latent(samples, states_of(self._generators), request.latent.space, level)
+        beside = self._shown.beside() if level.kind == "partial" else None
+        return Latent(samples, states_of(self._generators), request.latent.space, level, beside)
 
     def state(self, step: int) -> State:
         """Everything to go on from here."""
         history = self._run.history()
-        return State(step, self.latent(step), {**history.facts, _SCALE: self._run.scale()}, history.tensors)
+        latent = replace(self.latent(step), beside=None)  # a run that goes on has it from its own request
+        return State(step, latent, {**history.facts, _SCALE: self._run.scale()}, history.tensors)
 
 
 def at_vae_scale(state: State) -> Latent:

@@ -27,6 +27,20 @@ _SCHEDULER: dict[str, Json] = {
     "steps_offset": 1,
     "trained_betas": None,
 }
+_TIMESTEPS = 1000
+_OF_UPSCALER = 7
+_LOW_RES_SCHEDULER: dict[str, Json] = {
+    "_class_name": "DDPMScheduler",
+    "beta_end": 0.02,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.0001,
+    "clip_sample": True,
+    "num_train_timesteps": _TIMESTEPS,
+    "prediction_type": "epsilon",
+    "trained_betas": None,
+    "variance_type": "fixed_small",
+}
+"""Those of the published upscaler."""
 
 
 def write_tiny(
@@ -39,6 +53,7 @@ def write_tiny(
     sample_size: int = 8,
     time_cond_proj_dim: int | None = None,
     force_upcast: bool = False,
+    in_channels: int = 4,
     scheduler: Mapping[str, Json] | None = None,
 ) -> Path:
     """Write a model into `folder`, about 4 MB, and return `folder`.
@@ -55,6 +70,8 @@ def write_tiny(
         sample_size: native side of a latent; pixels are 8 times as many.
         time_cond_proj_dim: width of the guidance embedding of a guidance-distilled UNet; None has none.
         force_upcast: what the autoencoder's configuration says of half precision.
+        in_channels: of the UNet: 9 is shown a mask and a masked picture, 8 a picture to edit; 7 a small picture with
+            its noise level as a class, and then the autoencoder has a factor of 4, as the x4 upscaler's has.
         scheduler: entries that replace or extend those of `scheduler_config.json`.
     """
     import torch
@@ -63,8 +80,14 @@ def write_tiny(
 
     folder.mkdir(parents=True, exist_ok=True)
     width = 32 if layout == "sd1" else 48
-    unet_config = {**_unet_config(layout, width, sample_size), "time_cond_proj_dim": time_cond_proj_dim}
-    vae_config = {**_vae_config(sample_size), "force_upcast": force_upcast}
+    upscales = in_channels == _OF_UPSCALER
+    unet_config = {
+        **_unet_config(layout, width, sample_size),
+        "time_cond_proj_dim": time_cond_proj_dim,
+        "in_channels": in_channels,
+        "num_class_embeds": _TIMESTEPS if upscales else None,
+    }
+    vae_config = {**_vae_config(sample_size, levels=3 if upscales else 4), "force_upcast": force_upcast}
     text_config = _text_config(layout, width)
     with torch.random.fork_rng(devices=[]):
         unet = UNet2DConditionModel(**unet_config)
@@ -85,7 +108,15 @@ def write_tiny(
         **(scheduler or {}),
     }
     write_json(folder / "scheduler" / "scheduler_config.json", config)
-    write_json(folder / "model_index.json", _model_index(str(config["_class_name"])))
+    index = _model_index(str(config["_class_name"]))
+    if upscales:
+        write_json(folder / "low_res_scheduler" / "scheduler_config.json", _LOW_RES_SCHEDULER)
+        index |= {
+            "_class_name": "StableDiffusionUpscalePipeline",
+            "low_res_scheduler": ["diffusers", "DDPMScheduler"],
+            "max_noise_level": 350,
+        }
+    write_json(folder / "model_index.json", index)
     return folder
 
 
@@ -104,15 +135,16 @@ def _unet_config(layout: Layout, width: int, sample_size: int) -> dict[str, Json
     }
 
 
-def _vae_config(sample_size: int) -> dict[str, Json]:
+def _vae_config(sample_size: int, levels: int) -> dict[str, Json]:
+    widths: list[Json] = [16, 16, 32, 32]
     return {
-        "sample_size": sample_size * 8,
-        "block_out_channels": [16, 16, 32, 32],
+        "sample_size": sample_size * 2 ** (levels - 1),
+        "block_out_channels": widths[-levels:],
         "layers_per_block": 1,
         "norm_num_groups": 8,
         "latent_channels": 4,
-        "down_block_types": ["DownEncoderBlock2D"] * 4,
-        "up_block_types": ["UpDecoderBlock2D"] * 4,
+        "down_block_types": ["DownEncoderBlock2D"] * levels,
+        "up_block_types": ["UpDecoderBlock2D"] * levels,
         "scaling_factor": 0.18215,
     }
 

@@ -98,6 +98,7 @@ class Denoise(Node, type="denoise", version=1):
         if model.family in {"sdxl", "sdxl-refiner"}:
             raise Refusal("Stable Diffusion XL is not denoised yet", field="model")
         refuse_other_space(model, latent)
+        _refuse_beside(model, latent)
         self._refuse_conditioning(model, conditioning, latent)
         self._refuse_sampler(model)
         try:
@@ -109,7 +110,8 @@ class Denoise(Node, type="denoise", version=1):
             ) from error
         self._refuse_gaps(conditioning, part, latent)
         level = level_after(self._chosen, model.components["scheduler"].config, part)
-        after = LatentSpec(latent.batch, latent.height, latent.width, latent.space, level)
+        beside = latent.beside if level.kind == "partial" else ""
+        after = LatentSpec(latent.batch, latent.height, latent.width, latent.space, level, beside)
         return {"latent": after, "trajectory": TrajectorySpec(after, part.start, part.end)}
 
     def _field_of(self, code: str) -> str:
@@ -259,3 +261,30 @@ class Denoise(Node, type="denoise", version=1):
                 on_step=ctx.progress,
             )
         return {} if states.last_needed is not None else {"latent": result}
+
+
+_BESIDE = {
+    4: ("", "inpaint"),
+    7: ("low-resolution",),
+    9: ("inpaint",),
+}
+"""By the UNet's input channels: what may lie beside the latent."""
+
+_FROM = {
+    "": "init-latent or init-latent-from-image without a mask",
+    "inpaint": "init-latent-from-image with a mask",
+    "low-resolution": "init-latent-from-small-image",
+}
+"""Which nodes make such latents."""
+
+
+def _refuse_beside(model: Model, latent: LatentSpec) -> None:
+    """Refuse a latent that lacks what the UNet is shown beside it, or brings what it has no place for."""
+    channels = model.components["unet"].config.get("in_channels", 4)
+    wanted = _BESIDE.get(channels, ("",)) if isinstance(channels, int) else ("",)
+    if latent.beside not in wanted:
+        raise Refusal(
+            f"a UNet of {channels} input channels does not take a latent from {_FROM[latent.beside]}",
+            field="latent",
+            hint=f"take one from {' or '.join(_FROM[kind] for kind in wanted)}",
+        )

@@ -13,7 +13,7 @@ from sdflow.values import CLEAN, Image, ImageSpec, Latent, LatentSpec, Mask, Mas
 _NO_ALPHA = "write alpha: drop in its load-image node"
 
 
-class InitLatentFromImage(Node, type="init-latent-from-image", version=1):
+class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
     """Encode a picture with the model's VAE; item i of a batch uses seed + i."""
 
     outputs = {"latent": "Latent"}

@@ -28,11 +28,15 @@ _WIDTHS = {
     "BOOL": 1,
 }
 _METADATA = "__metadata__"
+_CHANNELS_LAST = "channels_last"
 
 
 @dataclass(frozen=True, slots=True)
 class RawTensor:
     """A tensor as bytes, row-major and little-endian. `dtype` is safetensors' name, such as `F32`.
+
+    `channels_last` is how torch had a tensor of four dimensions in memory, and has it again: the numbers are the same,
+    but convolutions choose their kernels by it, and other kernels give other bits.
 
     Raises:
         ValueError: dtype, shape and data do not fit each other.
@@ -41,6 +45,7 @@ class RawTensor:
     dtype: str
     shape: tuple[int, ...]
     data: bytes | memoryview
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in _WIDTHS or any(side < 0 for side in self.shape):
@@ -72,7 +77,11 @@ class Encoded:
         Raises:
             ValueError: the skeleton holds NaN or infinity, or a tensor has the name that the format reserves.
         """
-        about = json.dumps({"kind": self.kind, "skeleton": self.skeleton}, sort_keys=True, allow_nan=False)
+        facts: dict[str, Json] = {"kind": self.kind, "skeleton": self.skeleton}
+        last: list[Json] = [name for name in sorted(self.tensors) if self.tensors[name].channels_last]
+        if last:
+            facts[_CHANNELS_LAST] = last
+        about = json.dumps(facts, sort_keys=True, allow_nan=False)
         header: dict[str, object] = {_METADATA: {"sdflow": about}}
         parts: list[bytes | memoryview] = []
         offset = 0
@@ -99,7 +108,9 @@ class Encoded:
             header, body = _split(blob)
             about = json.loads(_text(header.pop(_METADATA)["sdflow"]), parse_constant=_refuse_constant)
             kind, skeleton = about["kind"], about["skeleton"]
-            return cls(_text(kind), skeleton, _tensors(header, body))
+            return cls(
+                _text(kind), skeleton, _tensors(header, body, frozenset(about.get(_CHANNELS_LAST, ())))
+            )
         except (struct.error, KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
             raise ValueError(f"not a stored value: {error}") from error
 
@@ -112,7 +123,9 @@ def _split(blob: bytes) -> tuple[dict[str, dict[str, object]], memoryview]:
     return header, memoryview(blob)[8 + length :]
 
 
-def _tensors(header: Mapping[str, Mapping[str, object]], body: memoryview) -> dict[str, RawTensor]:
+def _tensors(
+    header: Mapping[str, Mapping[str, object]], body: memoryview, channels_last: frozenset[str]
+) -> dict[str, RawTensor]:
     """The tensors, which fill the body without gaps or overlaps."""
     tensors: dict[str, RawTensor] = {}
     filled = 0
@@ -120,7 +133,8 @@ def _tensors(header: Mapping[str, Mapping[str, object]], body: memoryview) -> di
         begin, end = _whole_numbers(entry["data_offsets"])
         if begin != filled or not begin <= end <= len(body):
             raise ValueError(f"the bytes {begin} to {end} of {len(body)} are not those after {filled}")
-        tensors[name] = RawTensor(_text(entry["dtype"]), _whole_numbers(entry["shape"]), body[begin:end])
+        shape = _whole_numbers(entry["shape"])
+        tensors[name] = RawTensor(_text(entry["dtype"]), shape, body[begin:end], name in channels_last)
         filled = end
     if filled != len(body):
         raise ValueError(f"{len(body) - filled} bytes belong to no tensor")

@@ -17,6 +17,8 @@ _NAMES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
+_IMAGE_DIMENSIONS = 4
+"""Batch, channels, height, width."""
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
 
 
@@ -26,7 +28,18 @@ def to_raw(tensor: "torch.Tensor") -> RawTensor:
 
     flat = tensor.detach().cpu().contiguous()
     data = flat.reshape(-1).view(torch.uint8).numpy().tobytes() if flat.numel() else b""
-    return RawTensor(_NAMES[str(flat.dtype).removeprefix("torch.")], tuple(flat.shape), data)
+    name = _NAMES[str(flat.dtype).removeprefix("torch.")]
+    return RawTensor(name, tuple(flat.shape), data, _is_channels_last(tensor))
+
+
+def _is_channels_last(tensor: "torch.Tensor") -> bool:
+    import torch
+
+    return (
+        tensor.ndim == _IMAGE_DIMENSIONS
+        and not tensor.is_contiguous()
+        and tensor.is_contiguous(memory_format=torch.channels_last)
+    )
 
 
 def from_raw(raw: RawTensor) -> "torch.Tensor":
@@ -37,4 +50,4 @@ def from_raw(raw: RawTensor) -> "torch.Tensor":
     out = torch.empty(raw.shape, dtype=dtype)
     if out.numel():
         out.reshape(-1).view(torch.uint8).copy_(torch.frombuffer(bytearray(raw.data), dtype=torch.uint8))
-    return out
+    return out.contiguous(memory_format=torch.channels_last) if raw.channels_last else out

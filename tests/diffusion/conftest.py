@@ -41,6 +41,12 @@ class Modules:
 
         config = self.scheduler_config
         scheduler = getattr(diffusers, str(config["_class_name"])).from_config(config)
+        options: dict[str, Any] = {"requires_safety_checker": False}
+        if kind == "StableDiffusionUpscalePipeline":
+            small = self.folder / "low_res_scheduler" / "scheduler_config.json"
+            options = {
+                "low_res_scheduler": diffusers.DDPMScheduler.from_config(json.loads(small.read_text()))
+            }
         pipeline = getattr(diffusers, kind)(
             vae=self.vae,
             text_encoder=self.text_encoder,
@@ -49,7 +55,7 @@ class Modules:
             scheduler=scheduler,
             safety_checker=None,
             feature_extractor=None,
-            requires_safety_checker=False,
+            **options,
         )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
@@ -175,6 +181,18 @@ def xl(quiet: None, tiny_xl: Path) -> XlModules:
 def refiner(quiet: None, tiny_refiner: Path) -> XlModules:
     """The refiner of Stable Diffusion XL."""
     return load_xl(tiny_refiner)
+
+
+@pytest.fixture(scope="session")
+def tiny_inpaint(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> Modules:
+    """A UNet that is shown the mask and the masked picture."""
+    return load(write_tiny(tmp_path_factory.mktemp("tiny-inpaint"), in_channels=9))
+
+
+@pytest.fixture(scope="session")
+def tiny_upscaler(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> Modules:
+    """A UNet that is shown a small picture and its noise level."""
+    return load(write_tiny(tmp_path_factory.mktemp("tiny-upscaler"), in_channels=7))
 
 
 @pytest.fixture(scope="session")

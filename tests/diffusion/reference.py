@@ -138,7 +138,7 @@ def run_pipeline(
 class QuickUnet:
     """Stands in for a UNet where only the sampler is looked at: smooth, never linear, and done at once."""
 
-    config = SimpleNamespace(time_cond_proj_dim=None)
+    config = SimpleNamespace(time_cond_proj_dim=None, in_channels=4)
     dtype = torch.float32
 
     def __call__(

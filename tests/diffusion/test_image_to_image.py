@@ -103,6 +103,18 @@ def test_different_pictures_not_square(tiny: Modules) -> None:
     assert torch.equal(denoise(wanted, unet=tiny.unet).samples, run_pipeline(pipeline, wanted, SEEDS, given))
 
 
+@pytest.mark.parametrize("name", ["ddim", "euler", "dpm++-2m"])
+def test_a_latent_from_the_store_gives_the_bits_of_one_from_memory(tiny: Modules, name: str) -> None:
+    """The autoencoder's latents have their channels last in memory, and convolutions go by that."""
+    latent = encoded(tiny, [sketch(), sketch()])
+    assert not latent.samples.is_contiguous()
+    made, again = (
+        denoise(wanted_from(tiny, name, start, 0.75, 4), unet=tiny.unet)
+        for start in (latent, Latent.decode(latent.encode()))
+    )
+    assert torch.equal(made.samples, again.samples)
+
+
 def test_v_prediction(tiny_v: Modules) -> None:
     wanted = wanted_from(tiny_v, "dpm++-2m", encoded(tiny_v, [sketch(), sketch()]), 0.75, 4)
     pipeline = pipeline_with(tiny_v, "dpm++-2m", "StableDiffusionImg2ImgPipeline")

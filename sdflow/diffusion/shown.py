@@ -1,0 +1,161 @@
+"""What a UNet is shown beside the latent, and what an inpainting puts back after each step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from sdflow.diffusion.samplers.run import SamplerRun
+from sdflow.diffusion.streams import draw_from, generators_of
+from sdflow.values import Inpaint, Latent, LowResolution
+
+_WITH_MASK = 9
+"""Input channels of a UNet that is shown the mask and the masked picture: four, one and four."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Nothing beside the latent: text to image, and image to image."""
+
+    def with_latent(self, scaled: torch.Tensor) -> torch.Tensor:
+        """What the UNet takes, for float[n · batch, channels, h, w] at its scale."""
+        return scaled
+
+    def options(self, rows: int) -> dict[str, torch.Tensor]:  # noqa: ARG002  # others need it
+        """More arguments for the UNet, for so many rows."""
+        return {}
+
+    def put_back(self, sample: torch.Tensor, number: int, run: SamplerRun) -> torch.Tensor:  # noqa: ARG002  # as above
+        """The latent after evaluation `number`, with what has to stay."""
+        return sample
+
+    def drawn_noise(self) -> torch.Tensor | None:
+        """The noise that the run begins with, where it had to be drawn already."""
+        return None
+
+    def begins_with_noise(self) -> bool:
+        """Whether an encoded picture is forgotten, and the run begins with noise alone."""
+        return False
+
+    def beside(self) -> Inpaint | LowResolution | None:
+        """What the next part of a split run needs."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSmallPicture(Shown):
+    """A small picture in three more channels, and its noise level as a class (arXiv:2112.10752, section 4.5)."""
+
+    given: LowResolution
+    device: torch.device
+    dtype: torch.dtype
+
+    def with_latent(self, scaled: torch.Tensor) -> torch.Tensor:
+        """The latent with the small picture in channels of its own."""
+        picture = self.given.picture.to(device=self.device, dtype=self.dtype)
+        return torch.cat([scaled, _repeated(picture, len(scaled))], dim=1)
+
+    def options(self, rows: int) -> dict[str, torch.Tensor]:
+        """The noise level of each row."""
+        return {"class_labels": self.given.noise_level.to(self.device).repeat(rows)}
+
+    def beside(self) -> LowResolution:
+        """The same."""
+        return self.given
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMask(Shown):
+    """A picture to paint into.
+
+    A UNet of nine input channels is shown the mask and the picture without what it covers; to any other one, the
+    picture itself is put back outside the mask after each evaluation, with the noise of the next one.
+
+    picture, noise, masked: float[batch, channels, h, w]; mask: float[1, 1, h, w], 1 is painted anew.
+    trained: the UNet has nine channels. full: the run begins with pure noise, as the pipelines do at strength 1.
+    """
+
+    given: Inpaint
+    picture: torch.Tensor
+    noise: torch.Tensor
+    masked: torch.Tensor
+    mask: torch.Tensor
+    trained: bool
+    full: bool
+
+    def with_latent(self, scaled: torch.Tensor) -> torch.Tensor:
+        """The latent; for a UNet of nine channels with mask and masked picture."""
+        if not self.trained:
+            return scaled
+        mask = self.mask.expand(len(scaled), -1, -1, -1)
+        return torch.cat([scaled, mask, _repeated(self.masked, len(scaled))], dim=1)
+
+    def put_back(self, sample: torch.Tensor, number: int, run: SamplerRun) -> torch.Tensor:
+        """The picture, as noisy as the latent is now, outside the mask."""
+        if self.trained:
+            return sample
+        proper = self.picture
+        if number < len(run.timesteps) - 1:
+            proper = run.scheduler.add_noise(proper, self.noise, torch.tensor([run.timesteps[number + 1]]))
+        return (1 - self.mask) * proper + self.mask * sample
+
+    def drawn_noise(self) -> torch.Tensor:
+        """What is put back gets the same noise."""
+        return self.noise
+
+    def begins_with_noise(self) -> bool:
+        """At full strength, as the pipelines for inpainting do."""
+        return self.full
+
+    def beside(self) -> Inpaint:
+        """What was drawn, so that the next part paints into the same picture with the same noise."""
+        given = self.given
+        masked = self.masked.to("cpu", torch.float32)
+        return Inpaint(
+            given.mask,
+            masked,
+            masked,
+            given.streams_alone,
+            self.picture.to("cpu", torch.float32),
+            self.noise.to("cpu", torch.float32),
+        )
+
+
+def shown_beside(
+    latent: Latent, *, channels: int, full: bool, device: torch.device, dtype: torch.dtype
+) -> tuple[Shown, list[torch.Generator]]:
+    """What a UNet with so many input channels is shown, and the random streams of the run that begins.
+
+    `full` says that the run begins at the first step of the schedule.
+    """
+    beside = latent.beside
+    if isinstance(beside, LowResolution):
+        return ShownSmallPicture(beside, device, dtype), generators_of(latent.streams)
+    if not isinstance(beside, Inpaint):
+        return Shown(), generators_of(latent.streams)
+    trained = channels == _WITH_MASK
+    if beside.noise is not None and beside.picture is not None:  # a part of a run was done already
+        generators = generators_of(latent.streams)
+        tensors = (beside.picture, beside.noise, beside.masked)
+    else:
+        alone = trained and full
+        generators = generators_of(beside.streams_alone if alone else latent.streams)
+        noise = _drawn(latent, beside, generators)
+        tensors = (latent.samples, noise, beside.masked_alone if alone else beside.masked)
+    # As the pipelines have them: other strides would reach the UNet, and move bits.
+    picture, noise, masked = (tensor.to(dtype).to(device).contiguous() for tensor in tensors)
+    mask = beside.mask.to(device=device, dtype=dtype)
+    return ShownMask(beside, picture, noise, masked, mask, trained, full), generators
+
+
+def _drawn(latent: Latent, beside: Inpaint, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    """The noise; the masked picture's latent was drawn after it, when the picture was encoded."""
+    shape = tuple(latent.samples.shape[1:])
+    noise = draw_from(generators, shape)
+    if not torch.equal(beside.streams_alone, latent.streams):  # an autoencoder with a posterior to draw from
+        draw_from(generators, shape)
+    return noise
+
+
+def _repeated(tensor: torch.Tensor, rows: int) -> torch.Tensor:
+    return torch.cat([tensor] * (rows // len(tensor)))
