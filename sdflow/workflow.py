@@ -35,14 +35,15 @@ from sdflow.store import (
     cache_root,
     default_limit,
 )
-from sdflow.values import Component, Model
+from sdflow.values import AdapterFacts, Component, Location, Model, WeightFile
 
 if TYPE_CHECKING:
     # Imported where a plan is carried out: commands that only plan start without them.
     from sdflow.engine.execution import Outcome
+    from sdflow.models.context import Context
     from sdflow.models.fetch import Fetched
     from sdflow.models.pool import PoolEvent
-    from sdflow.models.request import ModelRequest
+    from sdflow.models.request import AdapterRequest, ModelRequest
 
 _MEMORY_TIER_BYTES = 2**30
 _SHARE_OF_DEVICE = 0.7
@@ -187,20 +188,32 @@ class Session:
             offline=self.settings.offline,
         )
 
+    def describe_adapter(self, request: object, base: Path) -> AdapterFacts:
+        """What is known of an adapter's file, from a request of the models room.
+
+        Raises:
+            UserError: there is no such file, or it is no such adapter.
+        """
+        from sdflow.models.adapter import describe_adapter
+
+        return describe_adapter(cast("AdapterRequest", request), self._context(base))
+
+    def _context(self, base: Path) -> "Context":
+        from sdflow.models.context import Context
+
+        return Context.of_environment(base, self.memo.digest_of, self.root, offline=self.settings.offline)
+
     def fetch_model(self, request: object, base: Path, progress: Callable[[int, int], None]) -> "Fetched":
         """Bring a model or a file here that a request of the models room (`PartRequest`) names.
 
         Raises:
             UserError: there is no such thing, or it cannot be brought here.
         """
-        from sdflow.models.context import Context
         from sdflow.models.fetch import fetch_components, fetch_file
-        from sdflow.models.hub_place import HubPlace
         from sdflow.models.request import ModelRequest, PartRequest
 
         part = cast("PartRequest", request)
-        hub = HubPlace.of_environment(self.root, offline=self.settings.offline)
-        context = Context(base, self.memo.digest_of, hub, self.root)
+        context = self._context(base)
         fetched = fetch_file(part, context, progress)
         if fetched is not None:
             return fetched
@@ -211,7 +224,12 @@ class Session:
 
     def resolver(self, base: Path) -> Resolver:
         """How facts are found for a recipe in the folder `base`."""
-        return Resolver(base, self.memo.digest_of, lambda request: self.describe_model(request, base))
+        return Resolver(
+            base,
+            self.memo.digest_of,
+            lambda request: self.describe_model(request, base),
+            lambda request: self.describe_adapter(request, base),
+        )
 
     @collector_paused()
     def graph(self, composition: Composition) -> Graph:
@@ -298,11 +316,15 @@ class Session:
         Raises:
             InputChangedError: a file is another one now.
         """
-        folder = component.location.folder
-        if folder is None or component.location.repo is not None or component.location.url is not None:
+        self._same_files(component.location, component.files)
+        for adapter in component.adapters:
+            self._same_files(adapter.location, (adapter.file,))
+
+    def _same_files(self, location: Location, files: Sequence[WeightFile]) -> None:
+        if location.folder is None or location.repo is not None or location.url is not None:
             return  # what a hub's commit holds does not change, nor what is kept by its digest
-        for file in component.files:
-            self.unchanged(folder / file.name, file.digest)
+        for file in files:
+            self.unchanged(location.folder / file.name, file.digest)
 
     def unchanged(self, path: Path, digest: str) -> None:
         """Make sure that a file still has a digest.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sdflow.device import Device
-from sdflow.values import Component, Model, TokenCount, Tokens
+from sdflow.values import AdapterFacts, Component, Model, TokenCount, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,14 @@ class ModelNeed:
     request: object
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterNeed:
+    """A node lays this file on a model; `request` is understood by the models room alone, `token` is its name here."""
+
+    token: str
+    request: object
+
+
 class Facts(Protocol):
     """Answers to the needs of a graph's nodes."""
 
@@ -50,6 +58,9 @@ class Facts(Protocol):
 
     def model(self, token: str) -> Model:
         """The model of a request that was named in the needs, by its token."""
+
+    def adapter(self, token: str) -> AdapterFacts:
+        """The adapter file of a request that was named in the needs, by its token."""
 
     def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
         """The length of a prompt, counted without transformers."""

@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict
 
 from sdflow.composition import Json
 from sdflow.device import Device
-from sdflow.graph.facts import FileNeed, ModelNeed
+from sdflow.graph.facts import AdapterNeed, FileNeed, ModelNeed
 from sdflow.graph.fields import FileMark, NotInKey
 from sdflow.graph.marks import marks_of
 from sdflow.graph.wire import Wire
 from sdflow.values import Model, Spec, State, TrajectorySpec
 
 PlannedValue: TypeAlias = "Spec | Model"
-Need: TypeAlias = "FileNeed | ModelNeed"
+Need: TypeAlias = "FileNeed | ModelNeed | AdapterNeed"
 Path: TypeAlias = "tuple[str | int, ...]"
 
 

@@ -17,6 +17,13 @@ class Context:
     hub: HubPlace
     cache_root: Path
 
+    @classmethod
+    def of_environment(
+        cls, base: Path, memo: Memo, cache_root: Path, *, offline: bool | None = None
+    ) -> "Context":
+        """With the hub as the environment tells of it; `offline` None: as `HF_HUB_OFFLINE` says."""
+        return cls(base, memo, HubPlace.of_environment(cache_root, offline=offline), cache_root)
+
     @property
     def web(self) -> WebPlace:
         """Downloads, and how Civitai is reached."""

@@ -15,7 +15,7 @@ from sdflow.models.web.download import download_file
 from sdflow.models.web.file import WebFile
 from sdflow.models.web.place import WebPlace
 from sdflow.problems import UserError, problem
-from sdflow.values import Component, Location, WeightFile
+from sdflow.values import Adapter, Component, Location, WeightFile
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told the bytes that are here and the bytes that it will be."""
@@ -27,7 +27,7 @@ _SPARE = 64 * 1024 * 1024
 def ensure_local(
     component: Component, progress: Progress | None = None, *, hub: HubPlace, web: WebPlace | None = None
 ) -> Component:
-    """The component with its files on this disk; those that are missing are downloaded.
+    """The component with its files and its adapters' on this disk; those that are missing are downloaded.
 
     What arrives is checked against the digest that the plan was made with. The description, and so every key,
     is the same before and after.
@@ -36,7 +36,18 @@ def ensure_local(
         UserError: no space, no connection, no access, or a file that is not what the hub told.
     """
     here = bring_here(component.location, component.files, progress, hub=hub, web=web)
-    return component if here is component.location else replace(component, location=here)
+    adapters = tuple(_with_file(adapter, progress, hub=hub, web=web) for adapter in component.adapters)
+    unmoved = [adapter.location for adapter in adapters] == [it.location for it in component.adapters]
+    if here is component.location and unmoved:
+        return component
+    return replace(component, location=here, adapters=adapters)
+
+
+def _with_file(
+    adapter: Adapter, progress: Progress | None, *, hub: HubPlace, web: WebPlace | None
+) -> Adapter:
+    here = bring_here(adapter.location, (adapter.file,), progress, hub=hub, web=web)
+    return adapter if here is adapter.location else replace(adapter, location=here)
 
 
 def bring_here(

@@ -30,6 +30,21 @@ class PartRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterRequest:
+    """A file that is laid on a model: a source, and for a folder or a hub id the `file` in it.
+
+    `file` is what diffusers calls `weight_name`; `sha256` is what the file must have.
+    """
+
+    kind: Literal["lora", "embedding"]
+    source: str
+    file: str | None = None
+    revision: str | None = None
+    subfolder: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """A model: a source, and parts from places of their own. Without a source, all that its family has are parts."""
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from sdflow.device import Device
 from sdflow.graph.build import Graph, GraphNode
-from sdflow.graph.facts import FileFacts, FileNeed, ModelNeed
+from sdflow.graph.facts import AdapterNeed, FileFacts, FileNeed, ModelNeed
+from sdflow.graph.node import Need
 from sdflow.problems import Problem, UserError, problem
-from sdflow.values import Component, Model, TokenCount, Tokens
+from sdflow.values import AdapterFacts, Component, Model, TokenCount, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Resolver:
     base: Path
     digest: Callable[[Path], str]
     describe_model: Callable[[object], Model]
+    describe_adapter: Callable[[object], AdapterFacts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class ResolvedFacts:
     device: Device
     files: Mapping[str, FileFacts]
     models: Mapping[str, Model]
+    adapters: Mapping[str, AdapterFacts] = field(default_factory=dict)
     _counts: dict[tuple[str, str], TokenCount] = field(default_factory=dict)
     _tokens: dict[tuple[Path, str, tuple[str, ...]], Tokens] = field(default_factory=dict)
 
@@ -38,6 +41,10 @@ class ResolvedFacts:
     def model(self, token: str) -> Model:
         """The model of a request that was named in the needs, by its token."""
         return self.models[token]
+
+    def adapter(self, token: str) -> AdapterFacts:
+        """The adapter file of a request that was named in the needs, by its token."""
+        return self.adapters[token]
 
     def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
         """The length of a prompt, counted without transformers."""
@@ -79,6 +86,7 @@ def resolve(graph: Graph, resolver: Resolver, device: Device) -> ResolvedFacts:
     """
     files: dict[str, FileFacts] = {}
     models: dict[str, Model] = {}
+    adapters: dict[str, AdapterFacts] = {}
     problems: dict[Problem, None] = {}
     for item in graph.nodes:
         for need in item.node.needs():
@@ -87,14 +95,16 @@ def resolve(graph: Graph, resolver: Resolver, device: Device) -> ResolvedFacts:
                     files[need.path] = _file(need, resolver)
                 elif isinstance(need, ModelNeed) and need.token not in models:
                     models[need.token] = resolver.describe_model(need.request)
+                elif isinstance(need, AdapterNeed) and need.token not in adapters:
+                    adapters[need.token] = resolver.describe_adapter(need.request)
             except UserError as error:
                 problems.update(dict.fromkeys(_placed(error, item, need)))
     if problems:
         raise UserError(*problems)
-    return ResolvedFacts(device, files, models)
+    return ResolvedFacts(device, files, models, adapters)
 
 
-def _placed(error: UserError, item: GraphNode, need: FileNeed | ModelNeed) -> tuple[Problem, ...]:
+def _placed(error: UserError, item: GraphNode, need: Need) -> tuple[Problem, ...]:
     """The problems at the field that they are about."""
     from sdflow.models.refused import ModelError
 

@@ -1,5 +1,6 @@
 """What flows along the wires: frozen values, each with its stored form, and what is known of them before."""
 
+from sdflow.values.adapter import AdapterFacts
 from sdflow.values.beside import Inpaint, LowResolution
 from sdflow.values.conditioning import Conditioning, Entry
 from sdflow.values.encoded import Encoded, RawTensor
@@ -40,6 +41,7 @@ __all__ = [
     "CLEAN",
     "NOISE",
     "Adapter",
+    "AdapterFacts",
     "Area",
     "Component",
     "Conditioning",

@@ -14,7 +14,7 @@ from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Input
 from sdflow.problems import Position
-from sdflow.values import Component, Image, ImageSpec, Model, TokenCount, Tokens
+from sdflow.values import AdapterFacts, Component, Image, ImageSpec, Model, TokenCount, Tokens
 
 
 def pixel(value: float) -> Image:
@@ -84,6 +84,9 @@ class NoFacts:
         return self.files[path]
 
     def model(self, token: str) -> Model:
+        raise KeyError(token)
+
+    def adapter(self, token: str) -> AdapterFacts:
         raise KeyError(token)
 
     def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
