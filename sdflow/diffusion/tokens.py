@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdflow.problems import problem
+from sdflow.prompts.vocabulary import Vocabulary
 from sdflow.values import TokenCount, Tokens
 
 if TYPE_CHECKING:
@@ -27,32 +28,36 @@ def count_tokens(folder: Path, text: str) -> TokenCount:
     Raises:
         UserError: SDF412, the folder lacks a vocabulary or it cannot be read.
     """
-    tokens, limit = tokenize(folder, text), room_of(folder)
+    vocabulary = vocabulary_of(folder)
+    tokens, limit = vocabulary.tokenize(text), vocabulary.room
     count = len(tokens.ids)
     return TokenCount(count, limit, tokens.starts[limit] if count > limit else len(text))
 
 
-def tokenize(folder: Path, text: str, added: tuple[str, ...] = ()) -> Tokens:
-    """The tokens of a text as CLIP's tokenizer finds them, without the two at its ends.
+@lru_cache(maxsize=8)
+def vocabulary_of(folder: Path, added: tuple[str, ...] = ()) -> Vocabulary:
+    """The tokens of texts as CLIP's tokenizer finds them, without the two at their ends.
 
     Args:
         folder: as for `count_tokens`.
-        text: a prompt, or a piece of one.
         added: words that were added to the tokenizer; each is one token, numbered on from the last of its own.
 
     Raises:
         UserError: SDF412, the folder lacks a vocabulary or it cannot be read.
     """
-    encoding = _load(folder, added)[0].encode(text, add_special_tokens=False)
-    return Tokens(tuple(encoding.ids), tuple(start for start, _ in encoding.offsets))
+    tokenizer, room = _load(folder, added)
+
+    @lru_cache(maxsize=4096)
+    def tokenize(text: str) -> Tokens:
+        encoding = tokenizer.encode(text, add_special_tokens=False)
+        return Tokens(tuple(encoding.ids), tuple(start for start, _ in encoding.offsets))
+
+    def spelled(token: int) -> str:
+        return tokenizer.id_to_token(token) or ""
+
+    return Vocabulary(tokenize, spelled, room)
 
 
-def room_of(folder: Path) -> int:
-    """How many tokens a text encoder reads between the two at the ends, as the tokenizer's configuration says."""
-    return _load(folder, ())[1]
-
-
-@lru_cache(maxsize=8)
 def _load(folder: Path, words: tuple[str, ...]) -> "tuple[Tokenizer, int]":
     try:
         vocabulary, merges, added = _vocabulary(folder)

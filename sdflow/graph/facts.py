@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from sdflow.device import Device
-from sdflow.values import AdapterFacts, Component, Model, TokenCount, Tokens
+from sdflow.prompts.vocabulary import Vocabulary
+from sdflow.values import AdapterFacts, Component, Model, TokenCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,5 @@ class Facts(Protocol):
     def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
         """The length of a prompt, counted without transformers."""
 
-    def tokenize(self, tokenizer: Component, text: str, added: tuple[str, ...] = ()) -> Tokens:
-        """The tokens of a text, found without transformers; `added` are words of textual inversions."""
-
-    def room(self, tokenizer: Component) -> int:
-        """How many tokens its text encoder reads between the two at the ends."""
+    def vocabulary(self, tokenizer: Component, added: tuple[str, ...] = ()) -> Vocabulary:
+        """The tokens of texts, found without transformers; `added` are words that textual inversions add."""

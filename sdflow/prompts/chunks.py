@@ -88,7 +88,7 @@ def _cut(units: Sequence[Unit], room: int, *, whole: bool) -> list[Unit]:
 
 def _packed(units: Sequence[Unit], weighting: Weighting, vocabulary: Vocabulary) -> Iterator[Chunk]:
     if weighting == "a1111":
-        filled = _by_commas(units, vocabulary.room, vocabulary.comma)
+        filled = _by_commas(units, vocabulary)
     elif weighting == "comfy":
         filled = _by_words(units, vocabulary.room)
     else:
@@ -106,12 +106,13 @@ def _one_after_the_other(units: Sequence[Unit], room: int) -> Filled:
         yield tokens[start : start + room]
 
 
-def _by_commas(units: Sequence[Unit], room: int, comma: int | None) -> Filled:
+def _by_commas(units: Sequence[Unit], vocabulary: Vocabulary) -> Filled:
     """A1111's way: a full chunk ends after its last comma when that is near; vectors stay together."""
+    room = vocabulary.room
     chunk: list[tuple[int, float]] = []
     last_comma: int | None = None
     for unit in units:
-        if unit.ids == (comma,):
+        if len(unit.ids) == 1 and vocabulary.spelled(unit.ids[0]) == ",</w>":
             last_comma = len(chunk)
         elif len(chunk) == room and last_comma is not None and room - last_comma <= _BACKTRACK:
             yield chunk[: last_comma + 1]

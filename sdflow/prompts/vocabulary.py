@@ -17,14 +17,14 @@ EMBEDDING = "embedding:"
 class Vocabulary:
     """A tokenizer, and what its text encoder reads.
 
-    tokenize: the tokens of a text, without the two at its ends.
-    room: how many tokens fit between the ends. comma: the token of a comma that ends a word.
+    tokenize: the tokens of a text, without the two at its ends. spelled: how the vocabulary spells a token, with
+    `</w>` where it ends a word. room: how many tokens fit between the ends.
     written: vectors that stand for a row of tokens. named: vectors of a textual inversion, by its name.
     """
 
     tokenize: Callable[[str], Tokens]
+    spelled: Callable[[int], str]
     room: int = 75
-    comma: int | None = None
     written: Mapping[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
     named: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 

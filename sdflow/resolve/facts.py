@@ -10,7 +10,8 @@ from sdflow.graph.build import Graph, GraphNode
 from sdflow.graph.facts import AdapterNeed, FileFacts, FileNeed, ModelNeed
 from sdflow.graph.node import Need
 from sdflow.problems import Problem, UserError, problem
-from sdflow.values import AdapterFacts, Component, Model, TokenCount, Tokens
+from sdflow.prompts.vocabulary import Vocabulary
+from sdflow.values import AdapterFacts, Component, Model, TokenCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,6 @@ class ResolvedFacts:
     models: Mapping[str, Model]
     adapters: Mapping[str, AdapterFacts] = field(default_factory=dict)
     _counts: dict[tuple[str, str], TokenCount] = field(default_factory=dict)
-    _tokens: dict[tuple[Path, str, tuple[str, ...]], Tokens] = field(default_factory=dict)
 
     def file(self, path: str) -> FileFacts:
         """Facts about a file that was named in the needs."""
@@ -55,20 +55,11 @@ class ResolvedFacts:
             self._counts[key] = count_tokens(_folder(tokenizer), text)
         return self._counts[key]
 
-    def tokenize(self, tokenizer: Component, text: str, added: tuple[str, ...] = ()) -> Tokens:
-        """The tokens of a text, found without transformers; `added` are words of textual inversions."""
-        from sdflow.diffusion.tokens import tokenize
+    def vocabulary(self, tokenizer: Component, added: tuple[str, ...] = ()) -> Vocabulary:
+        """The tokens of texts, found without transformers; `added` are words that textual inversions add."""
+        from sdflow.diffusion.tokens import vocabulary_of
 
-        key = (_folder(tokenizer), text, added)
-        if key not in self._tokens:
-            self._tokens[key] = tokenize(*key)
-        return self._tokens[key]
-
-    def room(self, tokenizer: Component) -> int:
-        """How many tokens its text encoder reads between the two at the ends."""
-        from sdflow.diffusion.tokens import room_of
-
-        return room_of(_folder(tokenizer))
+        return vocabulary_of(_folder(tokenizer), added)
 
 
 def _folder(tokenizer: Component) -> Path:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdflow.diffusion.text import TextEncoder, encode_prompts
-from sdflow.diffusion.tokens import count_tokens, tokenize
+from sdflow.diffusion.tokens import count_tokens, vocabulary_of
 from sdflow.problems import UserError
 from sdflow.values import Conditioning
 from tests.diffusion.conftest import Modules
@@ -172,7 +172,7 @@ def test_words_of_textual_inversions_are_found_as_transformers_does(tiny: Module
     text = "".join(pieces)
     tokenizer = copy.deepcopy(tiny.tokenizer)
     tokenizer.add_tokens(list(WORDS))
-    found = tokenize(tiny.folder / "tokenizer", text, WORDS)
+    found = vocabulary_of(tiny.folder / "tokenizer", WORDS).tokenize(text)
     expected = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     assert list(found.ids) == expected.input_ids
     assert list(found.starts) == [start for start, _ in expected.offset_mapping]

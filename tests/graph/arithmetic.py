@@ -14,7 +14,8 @@ from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Input
 from sdflow.problems import Position
-from sdflow.values import AdapterFacts, Component, Image, ImageSpec, Model, TokenCount, Tokens
+from sdflow.prompts.vocabulary import Vocabulary
+from sdflow.values import AdapterFacts, Component, Image, ImageSpec, Model, TokenCount
 
 
 def pixel(value: float) -> Image:
@@ -92,10 +93,7 @@ class NoFacts:
     def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
         raise KeyError(text)
 
-    def tokenize(self, tokenizer: Component, text: str, added: tuple[str, ...] = ()) -> Tokens:
-        raise KeyError(text)
-
-    def room(self, tokenizer: Component) -> int:
+    def vocabulary(self, tokenizer: Component, added: tuple[str, ...] = ()) -> Vocabulary:
         raise KeyError(tokenizer.role)
 
 

@@ -21,7 +21,7 @@ def laid_out(
     prompt: str, weighting: Weighting, room: int = 75, long: Long = "chunk", **more: object
 ) -> Layout:
     (variant,) = read_prompt(prompt, weighting)
-    vocabulary = Vocabulary(letters, room, COMMA, **more)  # type: ignore[arg-type]  # dicts of tuples
+    vocabulary = Vocabulary(letters, {COMMA: ",</w>"}.get, room, **more)  # type: ignore[arg-type]  # dicts of tuples
     return lay_out(variant, weighting, vocabulary, long)
 
 
