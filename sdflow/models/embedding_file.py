@@ -1,0 +1,96 @@
+"""What a textual inversion's file holds, from names and shapes alone.
+
+diffusers saves `{word: vectors}`; A1111 `{string_to_param: {"*": vectors}, …}` as `.pt` and `{emb_params: vectors}` as
+`.safetensors`; for SDXL everybody `{clip_l: vectors, clip_g: vectors}`. Some files are a single tensor.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdflow.models.pickle_header import read_pickle_header
+from sdflow.models.pickle_names import CodeInPickleError
+from sdflow.models.refused import Refused
+from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo, read_header
+
+_OF_A1111 = ("string_to_param.*", "emb_params")
+_ENCODERS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
+"""Which text encoder the vectors of an SDXL file are for."""
+_MOST_DIMENSIONS = 2
+_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Where the vectors for one text encoder are in a file, how many there are, and how wide."""
+
+    name: str
+    count: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingFile:
+    """A textual inversion: its word, where the file says one, and its vectors.
+
+    `by_role` has those of an SDXL file by text encoder, and under `""` those of a file for any single one.
+    """
+
+    word: str | None
+    by_role: Mapping[str, Vectors]
+
+
+def read_embedding_file(file: Path, label: str) -> EmbeddingFile:
+    """What a file holds. Nothing of it is run, and torch is not needed.
+
+    Raises:
+        Refused: it is broken, or no textual inversion.
+    """
+    try:
+        if file.suffix.lower() == ".safetensors":
+            return embedding_in(read_header(file), label)
+        return embedding_in(read_pickle_header(file), label)
+    except (BrokenHeaderError, CodeInPickleError) as error:
+        raise Refused("SDF305", f"{label} {error}") from error
+    except OSError as error:
+        raise Refused("SDF302", f"{label} cannot be read: {error.strerror}") from error
+
+
+def embedding_in(tensors: Mapping[str, TensorInfo], label: str) -> EmbeddingFile:
+    """The textual inversion among tensors.
+
+    Raises:
+        Refused: there is none.
+    """
+    if tensors.keys() & _ENCODERS.keys():
+        return EmbeddingFile(
+            None,
+            {role: _vectors(tensors, name, label) for name, role in _ENCODERS.items() if name in tensors},
+        )
+    for name in _OF_A1111:
+        if name in tensors:
+            return EmbeddingFile(None, {"": _vectors(tensors, name, label)})
+    if len(tensors) == 1:
+        (name,) = tensors
+        return EmbeddingFile(name or None, {"": _vectors(tensors, name, label)})
+    raise _no_embedding(tensors, label)
+
+
+def _vectors(tensors: Mapping[str, TensorInfo], name: str, label: str) -> Vectors:
+    info = tensors[name]
+    if info.dtype not in _FLOATS or not 1 <= len(info.shape) <= _MOST_DIMENSIONS or not info.elements:
+        raise _no_embedding(tensors, label)
+    return Vectors(name, info.shape[0] if len(info.shape) == _MOST_DIMENSIONS else 1, info.shape[-1])
+
+
+def _no_embedding(tensors: Mapping[str, TensorInfo], label: str) -> Refused:
+    names = list(tensors)
+    if any("lora" in name for name in names):
+        what = "looks like a LoRA"
+    elif any(name.startswith(("model.", "cond_stage_model.", "text_model.", "down_blocks.")) for name in names):
+        what = "looks like a checkpoint or a part of one"
+    else:
+        listed = ", ".join(f"`{name}` {list(tensors[name].shape)}" for name in names[:3])
+        what = f"holds {listed or 'no tensors'}{' and more' if len(names) > 3 else ''}"  # noqa: PLR2004
+    hint = "It has `emb_params`, `string_to_param`, `clip_l` and `clip_g`, or one tensor under its word."
+    return Refused("SDF305", f"{label} is no textual inversion: it {what}", hint=hint)
