@@ -87,7 +87,9 @@ def _no_embedding(tensors: Mapping[str, TensorInfo], label: str) -> Refused:
     names = list(tensors)
     if any("lora" in name for name in names):
         what = "looks like a LoRA"
-    elif any(name.startswith(("model.", "cond_stage_model.", "text_model.", "down_blocks.")) for name in names):
+    elif any(
+        name.startswith(("model.", "cond_stage_model.", "text_model.", "down_blocks.")) for name in names
+    ):
         what = "looks like a checkpoint or a part of one"
     else:
         listed = ", ".join(f"`{name}` {list(tensors[name].shape)}" for name in names[:3])
