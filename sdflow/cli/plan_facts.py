@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sdflow.composition import Json
 from sdflow.graph.plan import Plan
-from sdflow.values import Component, Model
+from sdflow.values import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,39 @@ def loads(plan: Plan) -> list[Load]:
     return [Load(parts[digest].role, parts[digest].bytes_as_loaded, count) for digest, count in times.items()]
 
 
-def download_of(part: Component) -> dict[str, Json]:
-    """What a download fetches."""
-    place = part.location
-    return {
-        "component": part.role,
-        "repo": place.repo or place.source,
-        "commit": place.revision,
-        "bytes": place.download_bytes,
-    }
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Bytes that a run fetches, for the components that are read from them; `commit` of a hub repository."""
+
+    roles: tuple[str, ...]
+    nbytes: int
+    source: str
+    commit: str
+
+    def to_json(self) -> dict[str, Json]:
+        """As `plan --json` says it."""
+        return {
+            "components": list(self.roles),
+            "source": self.source,
+            "commit": self.commit or None,
+            "bytes": self.nbytes,
+        }
+
+
+def downloads(plan: Plan) -> list[Download]:
+    """What is not here yet, each file once: a checkpoint holds several components."""
+    found: dict[tuple[str, ...], Download] = {}
+    for part in plan.downloads:
+        wanted = [(part.role, part.location, tuple(file.digest for file in part.files))]
+        wanted += [(it.kind, it.location, (it.file.digest,)) for it in part.adapters]
+        for role, place, files in wanted:
+            if place.folder is not None:
+                continue
+            known = found.get(files)
+            roles = dict.fromkeys((*(known.roles if known else ()), role))
+            source = place.repo or place.source.strip("`")
+            found[files] = Download(tuple(roles), place.download_bytes, source, place.revision or "")
+    return list(found.values())
 
 
 def sources(plan: Plan) -> list[Source]:

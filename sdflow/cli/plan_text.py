@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from sdflow.cli.plan_facts import Source, download_of, loads, sources
+from sdflow.cli.plan_facts import Download, Source, downloads, loads, sources
 from sdflow.cli.rows import Row, places_of, rows_of
 from sdflow.cli.tables import paint, table, terminal_width, width_of
 from sdflow.cli.units import interval, size
@@ -77,7 +77,7 @@ def _totals(prepared: Prepared, width: int) -> Iterator[str]:
         facts.append(("memory", _memory(prepared)))
     loaded = [f"{it.role} {size(it.nbytes)}{f' ×{it.times}' if it.times > 1 else ''}" for it in loads(plan)]
     facts += [("load", text) for text in _folded(loaded, width)]
-    facts += [("download", _download(download_of(part))) for part in plan.downloads]
+    facts += [("download", _download(it)) for it in downloads(plan)]
     facts += [("model", _source(source)) for source in sources(plan)]
     facts += [
         ("seed", f"{node}: {value}, drawn now")
@@ -117,9 +117,9 @@ def _memory(prepared: Prepared) -> str:
     return paint(f"{text}: this may not fit", "yellow") if there and peak > there else text
 
 
-def _download(what: dict[str, Json]) -> str:
-    commit = f" at {str(what['commit'])[:12]}" if what["commit"] else ""
-    return f"{what['component']} {size(float(str(what['bytes'])))} from {what['repo']}{commit}"
+def _download(it: Download) -> str:
+    commit = f" at {it.commit[:12]}" if it.commit else ""
+    return f"{', '.join(it.roles)} {size(it.nbytes)} from {it.source}{commit}"
 
 
 def _source(source: Source) -> str:
@@ -161,7 +161,7 @@ def plan_json(prepared: Prepared) -> str:
         "peak_bytes": plan.simulation.peak_bytes,
         "loaded_bytes": plan.simulation.loaded_bytes,
         "loads": [{"component": it.role, "bytes": it.nbytes, "times": it.times} for it in loads(plan)],
-        "downloads": [download_of(part) for part in plan.downloads],
+        "downloads": [it.to_json() for it in downloads(plan)],
         "models": [
             {"node": it.node, "source": it.source, "commit": it.commit or None, "components": list(it.roles)}
             for it in sources(plan)

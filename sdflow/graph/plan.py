@@ -99,9 +99,9 @@ class Plan:
 
     @property
     def downloads(self) -> tuple[Component, ...]:
-        """Components that have to be downloaded before they can be loaded."""
+        """Components that have to be downloaded before they can be loaded, or something that lies on them."""
         wanted = (part for number in self.order for part in self.nodes[number].components)
-        return tuple({part.digest: part for part in wanted if part.location.folder is None}.values())
+        return tuple({part.digest: part for part in wanted if _is_away(part)}.values())
 
     @property
     def seconds(self) -> Seconds:
@@ -110,6 +110,11 @@ class Plan:
         if any(interval is None for interval in each):
             return None
         return sum(i[0] for i in each if i), sum(i[1] for i in each if i)
+
+
+def _is_away(part: Component) -> bool:
+    places = (part.location, *(adapter.location for adapter in part.adapters))
+    return any(place.folder is None for place in places)
 
 
 def plan(graph: Graph, facts: Facts, inferred: Inferred, memory: Memory, choices: Choices) -> Plan:
