@@ -9,7 +9,14 @@ from sdflow.recipe import yaml_scalar
 NAMES: Mapping[str, str] = {
     "load-model": "model",
     "encode-prompt": "text",
+    "combine-conditioning": "both",
+    "regional-conditioning": "left",
+    "limit-conditioning": "beginning",
+    "average-conditioning": "between",
+    "concat-conditioning": "longer",
+    "zero-conditioning": "unprompted",
     "load-image": "photo",
+    "load-mask": "mask",
     "resize-image": "resized",
     "init-latent": "noise",
     "init-latent-from-image": "start",
@@ -36,6 +43,9 @@ _INPUTS: Mapping[tuple[str, str], str] = {
     ("upscale-latent", "latent"): "$sample",
     ("init-latent-from-image", "image"): "$resized",
     ("resize-image", "image"): "$photo",
+    ("combine-conditioning", "conditionings"): "$text, $left",
+    ("concat-conditioning", "conditionings"): "$text, $more",
+    ("average-conditioning", "second"): "$more",
 }
 
 _FIELDS: Mapping[str, Mapping[str, Json]] = {
@@ -43,6 +53,11 @@ _FIELDS: Mapping[str, Mapping[str, Json]] = {
     "encode-prompt": {"prompt": "a lighthouse at dusk", "negative": "blurry, low quality"},
     "load-image": {"path": "sketch.png"},
     "resize-image": {"width": 768, "height": 512, "fit": "cover"},
+    "regional-conditioning": {"area": {"left": 0, "top": 0, "width": 0.5, "height": 1}},
+    "limit-conditioning": {"until": 0.4},
+    "average-conditioning": {"weight": 0.3},
+    "zero-conditioning": {"side": "negative"},
+    "load-mask": {"path": "mask.png", "invert": True},
     "init-latent": {"width": 512, "height": 512, "seed": 42},
     "init-latent-from-image": {"seed": 42},
     "denoise": {"sampler": "unipc", "steps": 25, "guidance": 7.5},

@@ -112,7 +112,7 @@ def _write(session: Session, it: Explained, port: str, out: Path, index: int) ->
         UserError: there is no such port, or the file is of another kind or cannot be written.
     """
     from sdflow.cli.writing import write_bytes
-    from sdflow.values import Image
+    from sdflow.values import Image, Mask
 
     port = port or next(iter(it.planned.item.node.outputs))
     record = it.record
@@ -121,10 +121,11 @@ def _write(session: Session, it: Explained, port: str, out: Path, index: int) ->
         raise problem("SDF724", f"{it.name} has no result {port} that is kept", hint=f"there is: {ports}")
     value = session.store.load(record, (port,))[port]
     is_picture = out.suffix.lower() in PICTURES
-    if is_picture and value.kind == "Image":
+    if is_picture and value.kind in ("Image", "Mask"):
+        from sdflow.pictures.mask import picture_of
         from sdflow.pictures.write import write
 
-        image = Image.decode(value)
+        image = Image.decode(value) if value.kind == "Image" else picture_of(Mask.decode(value))
         if index >= len(image.pixels):
             raise problem("SDF724", f"there is no picture {index} in a batch of {len(image.pixels)}")
         write(image, out, index=index)

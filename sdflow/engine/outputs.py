@@ -13,7 +13,7 @@ from sdflow.graph.build import GraphOutput
 from sdflow.graph.keys import Keyed
 from sdflow.graph.outputs import file_name
 from sdflow.graph.plan import Plan
-from sdflow.values import Image, ImageSpec, StoredValue, digest_of_json
+from sdflow.values import Image, ImageSpec, Mask, MaskSpec, StoredValue, digest_of_json
 
 Texts: TypeAlias = "Mapping[str, str]"
 
@@ -51,10 +51,12 @@ class OutputWriter:
         environment = (
             record.environment if record is not None and isinstance(record.environment, dict) else {}
         )
-        for index in range(planned.batch if isinstance(planned, ImageSpec) else 1):
+        for index in range(planned.batch if isinstance(planned, ImageSpec | MaskSpec) else 1):
             relative = file_name(output.path, index)
             path = self.folder / relative
-            texts = self.texts(output, index, environment) if isinstance(planned, ImageSpec) else {}
+            texts = (
+                self.texts(output, index, environment) if isinstance(planned, ImageSpec | MaskSpec) else {}
+            )
             digest = digest_of_json([key, output.wire.port, index, dict(texts)])
             fresh = not self.written.is_right(path, digest)
             if fresh:
@@ -65,9 +67,11 @@ class OutputWriter:
 
     def _write_one(self, value: StoredValue, index: int, path: Path, texts: Texts) -> None:
         from sdflow.pictures.atomic import write_atomically
+        from sdflow.pictures.mask import picture_of
         from sdflow.pictures.write import write
 
-        if isinstance(value, Image):
-            write(value, path, index=index, texts=texts)
+        if isinstance(value, Image | Mask):
+            picture = picture_of(value) if isinstance(value, Mask) else value
+            write(picture, path, index=index, texts=texts)
         else:
             write_atomically(path, value.encode().to_bytes())

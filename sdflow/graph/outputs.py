@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from sdflow.graph.build import Graph, GraphOutput
 from sdflow.graph.infer import Inferred
 from sdflow.problems import Problem, UserError
-from sdflow.values import ImageSpec
+from sdflow.values import ImageSpec, MaskSpec
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 TENSORS = ".safetensors"
@@ -43,14 +43,14 @@ def check_outputs(graph: Graph, inferred: Inferred) -> None:
 def _problems(output: GraphOutput, inferred: Inferred) -> list[Problem]:
     kind, extension = output.wire.kind, PurePosixPath(output.path).suffix.lower()
     planned = inferred[output.wire.node][output.wire.port]
-    wanted = {"Image": PICTURES, "Latent": (TENSORS,), "Conditioning": (TENSORS,)}.get(kind)
+    wanted = {"Image": PICTURES, "Mask": PICTURES, "Latent": (TENSORS,), "Conditioning": (TENSORS,)}.get(kind)
     if wanted is None:
         hint = "decode it, or write what is made from it"
         return [Problem("SDF212", f"a {kind} cannot be written to a file", output.position, hint=hint)]
     if extension not in wanted:
         message = f"{kind} cannot be written as {extension or 'a file without an extension'}"
         return [Problem("SDF212", message, output.position, hint=f"extensions for it: {', '.join(wanted)}")]
-    if isinstance(planned, ImageSpec) and planned.batch > 1 and not has_index(output.path):
+    if isinstance(planned, ImageSpec | MaskSpec) and planned.batch > 1 and not has_index(output.path):
         stem = PurePosixPath(output.path)
         hint = f"for example: {stem.with_name(stem.stem + '-{index}' + stem.suffix)}"
         message = f"{planned.batch} pictures cannot be written to one file; the path needs {{index}}"

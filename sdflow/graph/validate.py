@@ -196,6 +196,8 @@ def _sentence(detail: ErrorDetails) -> str:
         "literal_error": "takes {expected}",
     }
     known = limits.get(detail["type"])
+    if detail["type"] == "too_short" and context["min_length"] > 1:
+        return f"must have at least {context['min_length']} items"
     if known:
         what = known.format(**context)
         return what if "empty" in what else f"{what}, not {given}"

@@ -3,23 +3,37 @@
 from functools import cache
 
 from sdflow.graph.registry import Registry, third_party_types
+from sdflow.nodes.average_conditioning import AverageConditioning
+from sdflow.nodes.combine_conditioning import CombineConditioning
+from sdflow.nodes.concat_conditioning import ConcatConditioning
 from sdflow.nodes.decode import Decode
 from sdflow.nodes.denoise import Denoise
 from sdflow.nodes.encode_prompt import EncodePrompt
 from sdflow.nodes.grid import Grid
 from sdflow.nodes.init_latent import InitLatent
 from sdflow.nodes.init_latent_from_image import InitLatentFromImage
+from sdflow.nodes.limit_conditioning import LimitConditioning
 from sdflow.nodes.load_image import LoadImage
+from sdflow.nodes.load_mask import LoadMask
 from sdflow.nodes.load_model import LoadModel
 from sdflow.nodes.preview import Preview
+from sdflow.nodes.regional_conditioning import RegionalConditioning
 from sdflow.nodes.resize_image import ResizeImage
 from sdflow.nodes.upscale import Upscale
 from sdflow.nodes.upscale_latent import UpscaleLatent
+from sdflow.nodes.zero_conditioning import ZeroConditioning
 
 BUILT_IN = (
     LoadModel,
     EncodePrompt,
+    CombineConditioning,
+    RegionalConditioning,
+    LimitConditioning,
+    AverageConditioning,
+    ConcatConditioning,
+    ZeroConditioning,
     LoadImage,
+    LoadMask,
     ResizeImage,
     InitLatent,
     InitLatentFromImage,

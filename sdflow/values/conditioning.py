@@ -91,7 +91,8 @@ class Conditioning:
     def spec(self) -> ConditioningSpec:
         """Its kind and shape."""
         first = self.positive[0]
-        batch = max(len(entry.embeddings) for entry in self.positive)
+        entries = (*self.positive, *self.negative)
+        batch = max(len(tensor) for entry in entries for tensor in entry.tensors.values())
         pooled = 0 if first.pooled is None else first.pooled.shape[-1]
         return ConditioningSpec(
             batch,

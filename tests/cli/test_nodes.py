@@ -24,6 +24,8 @@ sdflow: 1
 nodes:
   model: {type: load-model, source: "builtin:tiny"}
   text: {type: encode-prompt, model: $model, prompt: a fox}
+  more: {type: encode-prompt, model: $model, prompt: an owl}
+  left: {type: regional-conditioning, conditioning: $text, area: {width: 0.5}}
   photo: {type: load-image, path: sketch.png}
   resized: {type: resize-image, image: $photo, width: 64}
   noise: {type: init-latent, model: $model}
@@ -55,7 +57,12 @@ def test_what_is_told_fits_into_the_terminal(
     monkeypatch.setenv("COLUMNS", str(columns))
     answer = sdflow(*asked)
     assert [line for line in answer.out.splitlines() if width_of(line) > columns] == []
-    told = answer.out.partition("\nSamplers\n")[0].replace("Image …", "").replace("10, …", "")
+    told = (
+        answer.out.partition("\nSamplers\n")[0]
+        .replace("Image …", "")
+        .replace("Conditioning …", "")
+        .replace("10, …", "")
+    )
     assert "…" not in told, "something was cut off"
 
 

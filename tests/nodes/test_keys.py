@@ -32,10 +32,36 @@ def everything(model: Path | str) -> Nodes:
             "strength": 0.5,
             "guidance": 3.0,
         },
+        **conditionings(),
+        "parts": {
+            **text_to_image(model)["sample"],
+            "conditioning": "$all",
+            "sampler": "ddim",
+            "steps": 3,
+        },
         "larger-latent": {"type": "upscale-latent", "latent": "$again", "factor": 1.5},
         "way": {"type": "preview", "model": "$model", "of": "$again.trajectory", "every": 1},
         "larger": {"type": "upscale", "image": "$image", "factor": 1.5},
         "sheet": {"type": "grid", "images": ["$image", "$larger"]},
+    }
+
+
+def conditionings() -> Nodes:
+    """Every way to change a conditioning, in a chain that ends in `all`."""
+    return {
+        "more": {"type": "encode-prompt", "model": "$model", "prompt": "an owl", "negative": "fog"},
+        "mask": {"type": "load-mask", "path": "noise.png"},
+        "left": {
+            "type": "regional-conditioning",
+            "conditioning": "$text",
+            "area": {"width": 0.5},
+            "mask": "$mask",
+        },
+        "between": {"type": "average-conditioning", "first": "$text", "second": "$more"},
+        "longer": {"type": "concat-conditioning", "conditionings": ["$between", "$more"]},
+        "beginning": {"type": "limit-conditioning", "conditioning": "$longer", "until": 0.7},
+        "unprompted": {"type": "zero-conditioning", "conditioning": "$more"},
+        "all": {"type": "combine-conditioning", "conditionings": ["$left", "$beginning", "$unprompted"]},
     }
 
 
@@ -44,6 +70,8 @@ OUTPUTS = {
     "way-{index}.png": "$way",
     "decoded-{index}.png": "$way.decoded",
     "latent.safetensors": "$larger-latent",
+    "parts.safetensors": "$parts",
+    "mask.png": "$mask",
 }
 
 
@@ -68,6 +96,27 @@ MUTATIONS: dict[str, list[Row]] = {
         ("text", {}, {"prompt-2": "a blue owl"}),
         ("text", {"negative": "fog"}, {"negative-2": "mist"}),
         ("text", {"prompt": "owl " * 80, "long": "truncate"}, {"long": "chunk"}),
+    ],
+    "combine-conditioning": [],
+    "regional-conditioning": [
+        ("left", {}, {"area": {"width": 0.25}}),
+        ("left", {}, {"strength": 0.5}),
+        ("left", {}, {"side": "negative"}),
+    ],
+    "limit-conditioning": [
+        ("beginning", {}, {"from": 0.3}),
+        ("beginning", {}, {"until": 0.5}),
+        ("beginning", {}, {"start-step": 1}),
+        ("beginning", {"until": None, "end-step": 2}, {"end-step": 1}),
+        ("beginning", {}, {"side": "both"}),
+    ],
+    "average-conditioning": [("between", {}, {"weight": 0.3}), ("between", {}, {"side": "positive"})],
+    "concat-conditioning": [("longer", {}, {"side": "positive"})],
+    "zero-conditioning": [("unprompted", {}, {"side": "positive"})],
+    "load-mask": [
+        ("mask", {}, {"path": "other.png"}),
+        ("mask", {"path": "clear-noise.png"}, {"channel": "alpha"}),
+        ("mask", {}, {"invert": True}),
     ],
     "load-image": [
         ("file", {}, {"path": "other.png"}),
@@ -174,9 +223,8 @@ def test_a_field_that_changes_the_result_changes_the_key(
     keys, values = [], []
     for fields in ({}, change):
         made = edited(nodes, {name: fields})
-        outputs = {"{index}.png": f"${name}"} if kind != "encode-prompt" else {"c.safetensors": f"${name}"}
-        if kind in ("init-latent", "init-latent-from-image", "denoise", "upscale-latent"):
-            outputs = {"latent.safetensors": f"${name}"}
+        picture = bench.session.registry.get(kind).outputs[port] in ("Image", "Mask")  # type: ignore[union-attr]  # as above
+        outputs = {"{index}.png" if picture else "tensors.safetensors": f"${name}"}
         result = bench.run(made, outputs)
         plan = result.prepared.plan
         keys.append(plan.keys[plan.graph.names["", name]].key)
@@ -218,6 +266,12 @@ CHANGES: list[tuple[str, str, list[Any]]] = [
     ("way", "every", [1, 2]),
     ("larger", "factor", [1.5, 2.0]),
     ("larger-latent", "factor", [1.5, 2.0]),
+    ("left", "strength", [1.0, 2.0]),
+    ("left", "area", [{"width": 0.5}, {"left": 0.25}]),
+    ("beginning", "until", [0.4, 0.7]),
+    ("between", "weight", [0.0, 0.5]),
+    ("unprompted", "side", ["positive", "negative"]),
+    ("mask", "invert", [True, False]),
     ("sheet", "columns", [1, 2]),
     ("sheet", "title", ["", "sheet"]),
     ("image", "slicing", [True, False]),
