@@ -19,13 +19,11 @@ SUPPORTED = "sdflow runs Stable Diffusion 1.x, 2.x and XL."
 
 _PIPELINES = (
     ("StableDiffusion3", "a Stable Diffusion 3 model"),
-    ("StableDiffusionUpscale", "the x4 upscaler of Stable Diffusion 2"),
     ("StableDiffusionLatentUpscale", "a latent upscaler"),
     ("StableDiffusionInstructPix2Pix", "an InstructPix2Pix model"),
     ("StableDiffusionDepth2Img", "a depth-to-image model"),
     ("StableDiffusionImageVariation", "an image variation model"),
     ("StableDiffusionControlNet", "a ControlNet pipeline"),
-    ("StableDiffusionInpaint", "an inpainting model"),
     ("StableVideoDiffusion", "a Stable Video Diffusion model"),
     ("StableUnCLIP", "a Stable unCLIP model"),
     ("StableCascade", "a Stable Cascade model"),
@@ -105,7 +103,7 @@ def check_component(label: str, role: str, library: Json, class_name: Json) -> t
         raise Refused(
             "SDF306", f"{label} says that it has no {name}", hint=f"Give one: `{field_of(role)}: SOURCE`."
         )
-    if role == "scheduler":
+    if role.endswith("scheduler"):
         if (
             library == "diffusers"
             and re.fullmatch(r"\w+Scheduler", class_name)

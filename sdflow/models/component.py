@@ -28,7 +28,7 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-CONFIG_FILE = {"scheduler": "scheduler_config.json"}
+CONFIG_FILE = {"scheduler": "scheduler_config.json", "low_res_scheduler": "scheduler_config.json"}
 
 TOKENIZERS = frozenset({"tokenizer", "tokenizer_2"})
 TEXT_ENCODERS = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
@@ -58,7 +58,7 @@ def find_component(place: Place, role: str, dtype: str) -> Found:
     library, class_name = check_component(
         tree.label, role, *(_listed_class(index, role) or _own_class(config, role))
     )
-    if role == "scheduler":
+    if role in CONFIG_FILE:
         location = tree.location(folder, frozenset({CONFIG_FILE[role]}))
         return Found(Component(role, library, class_name, cleaned(config), (), "", 0, 0, location))
     return _weighted(place, folder, role, (library, class_name), config=config, dtype=dtype)

@@ -3,18 +3,22 @@
 from collections.abc import Mapping
 
 from sdflow.composition import Json
-from sdflow.models.request import ROLES
 from sdflow.values import Component, LatentSpace, Model
 
 _FAMILIES = {768: "sd1", 1024: "sd2"}
 _SD_ROLES = ("tokenizer", "text_encoder", "unet", "vae", "scheduler")
 _ROLES = {
-    "sdxl": ROLES,
+    "sdxl": ("tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2", "unet", "vae", "scheduler"),
     "sdxl-refiner": ("tokenizer_2", "text_encoder_2", "unet", "vae", "scheduler"),
 }
+_UPSCALER = "x4-upscaler"
+_SMALL_PICTURE = 3
+"""Channels that an upscaler is shown beside the latent."""
 _TRAITS = {"sdxl": True, "sdxl-refiner": False}
 """Whether a negative prompt that is left out is zeros, where no `model_index.json` says so."""
 
+_MOST_NOISE = 350
+"""Of the pipeline for the x4 upscaler, where no `model_index.json` says more."""
 _SIZES_AND_SCORE = 5
 _SIZES = 6
 
@@ -23,12 +27,19 @@ def family_of(unet: Mapping[str, Json]) -> str:
     """The family of the model that a UNet's configuration belongs to; `sd` where it is none of the known."""
     if unet.get("addition_embed_type") == "text_time":
         return "sdxl-refiner" if pooled_width(unet, _SIZES_AND_SCORE) == text_width(unet) else "sdxl"
+    if unet.get("num_class_embeds") and shown_channels(unet) == _SMALL_PICTURE:
+        return _UPSCALER
     return _FAMILIES.get(text_width(unet), "sd")
+
+
+def shown_channels(unet: Mapping[str, Json]) -> int:
+    """How many channels a UNet is shown beside the latent: 3 are a small picture, 5 a mask and a masked picture."""
+    return whole_number(unet, "in_channels", 4) - whole_number(unet, "out_channels", 4)
 
 
 def roles_of(family: str) -> tuple[str, ...]:
     """The components that a model of a family has."""
-    return _ROLES.get(family, _SD_ROLES)
+    return (*_SD_ROLES, "low_res_scheduler") if family == _UPSCALER else _ROLES.get(family, _SD_ROLES)
 
 
 def is_xl(family: str) -> bool:
@@ -55,9 +66,8 @@ def build_model(components: Mapping[str, Component], index: Mapping[str, Json] |
     unet, vae = components["unet"].config, components["vae"]
     family, factor = family_of(unet), _factor(vae)
     height, width = _sides(unet.get("sample_size"))
-    space = LatentSpace(
-        "sdxl" if is_xl(family) else "sd", whole_number(vae.config, "latent_channels", 4), factor
-    )
+    spaces = {"sdxl": "sdxl", "sdxl-refiner": "sdxl", _UPSCALER: "x4"}
+    space = LatentSpace(spaces.get(family, "sd"), whole_number(vae.config, "latent_channels", 4), factor)
     return Model(
         family=family,
         components=components,
@@ -68,7 +78,9 @@ def build_model(components: Mapping[str, Component], index: Mapping[str, Json] |
 
 
 def _traits(family: str, index: Mapping[str, Json]) -> dict[str, Json]:
-    """What an SDXL pipeline is told besides its components."""
+    """What a pipeline is told besides its components."""
+    if family == _UPSCALER:
+        return {"max_noise_level": whole_number(index, "max_noise_level", _MOST_NOISE)}
     if not is_xl(family):
         return {}
     name = "force_zeros_for_empty_prompt"

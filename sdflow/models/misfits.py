@@ -9,6 +9,7 @@ from sdflow.models.family import (
     numbers_of,
     pooled_width,
     roles_of,
+    shown_channels,
     text_width,
     whole_number,
 )
@@ -17,11 +18,11 @@ from sdflow.problems import Problem
 from sdflow.values import Component
 
 _INPUTS = {
-    7: "that of the x4 upscaler",
     8: "that of an InstructPix2Pix model",
-    9: "that of an inpainting model",
     5: "that of a depth-to-image model",
 }
+_MASKED = 5
+"""Channels beside the latent of a UNet that paints into pictures: the mask, and the picture without what it covers."""
 _SD_SCALE, _XL_SCALE = 0.18215, 0.13025
 _SAME = "Take both from the same model, or from models of one family."
 
@@ -41,6 +42,10 @@ def misfits(components: Mapping[str, Component]) -> Iterator[Finding]:
 def _not_of_the_family(components: Mapping[str, Component], family: str) -> Iterator[Finding]:
     """Parts that a model of this family has no place for: SD has one text encoder, the refiner the second alone."""
     for role in sorted(components.keys() - set(roles_of(family))):
+        if role == "low_res_scheduler":
+            message = "the UNet is shown no small picture: it is not that of the x4 upscaler"
+            yield Finding((role,), Problem("SDF308", message, hint=f"Leave `{field_of(role)}` out."))
+            continue
         kind = "tokenizer" if role.startswith("tokenizer") else "text encoder"
         if is_xl(family):
             message = (
@@ -88,7 +93,9 @@ def _latents(unet: Component, vae: Component) -> Iterator[Finding]:
         whole_number(unet.config, "in_channels", 4),
         whole_number(vae.config, "latent_channels", 4),
     )
-    if takes == gives == whole_number(unet.config, "out_channels", 4):
+    painted = shown_channels(unet.config) == _MASKED and not is_xl(family_of(unet.config))
+    upscaled = "low_res_scheduler" in roles_of(family_of(unet.config))
+    if gives == whole_number(unet.config, "out_channels", 4) and (takes == gives or painted or upscaled):
         yield from _other_space(unet, vae)
         return
     if takes in _INPUTS:
@@ -121,8 +128,8 @@ def _unsupported_unet(unet: Component) -> Iterator[Finding]:
     other = None if xl else config.get("addition_embed_type")
     if other or config.get("encoder_hid_dim_type") or config.get("class_embed_type"):
         message = "the UNet wants more than a text, as those of unCLIP, Kandinsky or upscalers do"
-    elif config.get("num_class_embeds"):
-        message = "the UNet is conditioned on classes or noise levels, as that of the x4 upscaler"
+    elif config.get("num_class_embeds") and "low_res_scheduler" not in roles_of(family_of(config)):
+        message = "the UNet is conditioned on classes or noise levels, as those of unCLIP are"
     else:
         return
     yield Finding(("unet",), Problem("SDF303", message, hint=SUPPORTED))

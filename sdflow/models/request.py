@@ -4,8 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-ROLES = ("tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2", "unet", "vae", "scheduler")
-"""The components of Stable Diffusion models, named as in `model_index.json`; no family has all but SDXL."""
+ROLES = (
+    "tokenizer",
+    "tokenizer_2",
+    "text_encoder",
+    "text_encoder_2",
+    "unet",
+    "vae",
+    "scheduler",
+    "low_res_scheduler",
+)
+"""The components of Stable Diffusion models, named as in `model_index.json`; no family has all."""
 
 WEIGHTED = ("text_encoder", "text_encoder_2", "unet", "vae")
 """The components that have weights."""

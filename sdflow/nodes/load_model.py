@@ -10,7 +10,16 @@ from sdflow.graph.fields import told
 from sdflow.graph.node import Need, Node
 from sdflow.values import Model, canonical_json
 
-_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
+_PARTS = (
+    "unet",
+    "vae",
+    "text_encoder",
+    "text_encoder_2",
+    "tokenizer",
+    "tokenizer_2",
+    "scheduler",
+    "low_res_scheduler",
+)
 
 
 class Part(BaseModel):
@@ -97,6 +106,8 @@ class LoadModel(Node, type="load-model", version=1):
     """Another place for SDXL's second tokenizer, which is the refiner's only one."""
     scheduler: PartField = None
     """Another place for the scheduler's configuration."""
+    low_res_scheduler: PartField = None
+    """Another place for the configuration of the x4 upscaler's scheduler for small pictures."""
 
     @property
     def token(self) -> str:

@@ -229,7 +229,7 @@ def test_a_tokenizer_of_another_language(resolve: Resolve, pipeline: Path) -> No
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"in_channels": 9}, "inpainting"),
+        ({"in_channels": 5}, "depth"),
         ({"in_channels": 8}, "InstructPix2Pix"),
         ({"addition_embed_type": "text_image"}, "Kandinsky"),
         ({"num_class_embeds": 1000}, "upscaler"),
