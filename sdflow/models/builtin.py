@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,10 +33,10 @@ Builtin: TypeAlias = Written | Shipped
 _SHIPPED = Path(__file__).parent / "shipped"
 
 
-def _write_tiny(folder: Path) -> object:
+def _write_tiny(folder: Path, in_channels: int = 4) -> object:
     from sdflow.models.tiny import write_tiny  # torch is imported here, on first use, and never again
 
-    return write_tiny(folder)
+    return write_tiny(folder, in_channels=in_channels)
 
 
 def _write_tiny_xl(folder: Path) -> object:
@@ -59,6 +60,10 @@ BUILTINS: Mapping[str, Builtin] = {
     "tiny": Written(
         1, "random weights in the layout of Stable Diffusion 1.5: coloured noise, in a second", _write_tiny
     ),
+    "tiny-inpaint": Written(
+        1, "the same, of a model that paints into pictures", partial(_write_tiny, in_channels=9)
+    ),
+    "tiny-x4": Written(1, "the same, of the x4 upscaler", partial(_write_tiny, in_channels=7)),
     "tiny-xl": Written(1, "random weights in the layout of Stable Diffusion XL", _write_tiny_xl),
     "tiny-xl-refiner": Written(1, "random weights in the layout of its refiner", _write_tiny_refiner),
 }

@@ -145,7 +145,7 @@ def _vae_config(sample_size: int, levels: int) -> dict[str, Json]:
         "latent_channels": 4,
         "down_block_types": ["DownEncoderBlock2D"] * levels,
         "up_block_types": ["UpDecoderBlock2D"] * levels,
-        "scaling_factor": 0.18215,
+        "scaling_factor": 0.18215 if levels > 3 else 0.08333,  # noqa: PLR2004  # that of the upscaler
     }
 
 

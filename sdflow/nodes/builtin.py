@@ -12,6 +12,7 @@ from sdflow.nodes.encode_prompt import EncodePrompt
 from sdflow.nodes.grid import Grid
 from sdflow.nodes.init_latent import InitLatent
 from sdflow.nodes.init_latent_from_image import InitLatentFromImage
+from sdflow.nodes.init_latent_from_small_image import InitLatentFromSmallImage
 from sdflow.nodes.limit_conditioning import LimitConditioning
 from sdflow.nodes.load_image import LoadImage
 from sdflow.nodes.load_mask import LoadMask
@@ -37,6 +38,7 @@ BUILT_IN = (
     ResizeImage,
     InitLatent,
     InitLatentFromImage,
+    InitLatentFromSmallImage,
     Denoise,
     Decode,
     Preview,

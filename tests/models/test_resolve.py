@@ -229,10 +229,10 @@ def test_a_tokenizer_of_another_language(resolve: Resolve, pipeline: Path) -> No
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"in_channels": 5}, "depth"),
+        ({"in_channels": 5}, "depth-to-image"),
         ({"in_channels": 8}, "InstructPix2Pix"),
         ({"addition_embed_type": "text_image"}, "Kandinsky"),
-        ({"num_class_embeds": 1000}, "upscaler"),
+        ({"num_class_embeds": 1000}, "classes or noise levels"),
     ],
 )
 def test_unets_of_other_models(resolve: Resolve, pipeline: Path, change: dict[str, Json], words: str) -> None:

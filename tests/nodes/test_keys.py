@@ -39,6 +39,22 @@ def everything(model: Path | str) -> Nodes:
             "sampler": "ddim",
             "steps": 3,
         },
+        "upscaler": {"type": "load-model", "source": "builtin:tiny-x4"},
+        "small": {
+            "type": "init-latent-from-small-image",
+            "model": "$upscaler",
+            "image": "$sized",
+            "seed": 3,
+        },
+        "small-text": {"type": "encode-prompt", "model": "$upscaler", "prompt": "a fox"},
+        "fine": {
+            "type": "denoise",
+            "model": "$upscaler",
+            "conditioning": "$small-text",
+            "latent": "$small",
+            "sampler": "ddim",
+            "steps": 1,
+        },
         "larger-latent": {"type": "upscale-latent", "latent": "$again", "factor": 1.5},
         "way": {"type": "preview", "model": "$model", "of": "$again.trajectory", "every": 1},
         "larger": {"type": "upscale", "image": "$image", "factor": 1.5},
@@ -72,6 +88,7 @@ OUTPUTS = {
     "latent.safetensors": "$larger-latent",
     "parts.safetensors": "$parts",
     "mask.png": "$mask",
+    "fine-{index}.safetensors": "$fine",
 }
 
 
@@ -137,6 +154,11 @@ MUTATIONS: dict[str, list[Row]] = {
         ("noise", {}, {"batch": 2}),
     ],
     "init-latent-from-image": [("start", {}, {"seed": 4}), ("start", {}, {"batch": 2})],
+    "init-latent-from-small-image": [
+        ("small", {}, {"noise-level": 30}),
+        ("small", {}, {"seed": 4}),
+        ("small", {}, {"batch": 2}),
+    ],
     "denoise": [
         ("again", {}, {"sampler": "euler"}),
         ("again", {}, {"steps": 5}),
@@ -219,13 +241,12 @@ def test_a_field_that_changes_the_result_changes_the_key(
     if kind == "preview" and "item" in change:
         nodes = edited(nodes, {"start": {"batch": 2}})
     nodes = feeding(nodes, name)
-    port = next(iter(bench.session.registry.get(kind).outputs))  # type: ignore[union-attr]  # all kinds are there
+    port, value = next(iter(bench.session.registry.get(kind).outputs.items()))  # type: ignore[union-attr]  # is there
+    file = "{index}.png" if value in ("Image", "Mask") else "tensors.safetensors"
     keys, values = [], []
     for fields in ({}, change):
         made = edited(nodes, {name: fields})
-        picture = bench.session.registry.get(kind).outputs[port] in ("Image", "Mask")  # type: ignore[union-attr]  # as above
-        outputs = {"{index}.png" if picture else "tensors.safetensors": f"${name}"}
-        result = bench.run(made, outputs)
+        result = bench.run(made, {file: f"${name}"})
         plan = result.prepared.plan
         keys.append(plan.keys[plan.graph.names["", name]].key)
         values.append(bench.bytes_of(result, name, port))
