@@ -1,10 +1,14 @@
 """What a plan says beside its nodes: components to load and to download, models, seeds that were drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from sdflow.composition import Json
+from sdflow.graph.infer import planned_inputs
 from sdflow.graph.plan import Plan
 from sdflow.values import Model
+from sdflow.workflow import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,19 @@ class Source:
     source: str
     commit: str
     roles: tuple[str, ...]
+
+
+def prompts(prepared: Prepared) -> list[tuple[str, Mapping[str, Json]]]:
+    """Every prompt of a plan by its node: its field, tokens, chunks, and the words around the place where it is cut."""
+    plan = prepared.plan
+    found: list[tuple[str, Mapping[str, Json]]] = []
+    for number in plan.nodes:
+        item = plan.graph.nodes[number]
+        notes = item.node.notes(prepared.facts, **planned_inputs(item, plan.inferred)).get("prompts", ())
+        found += [
+            (item.origins[0].name, cast("Mapping[str, Json]", note)) for note in cast("list[Json]", notes)
+        ]
+    return found
 
 
 def loads(plan: Plan) -> list[Load]:

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from sdflow.cli.plan_facts import Download, Source, downloads, loads, sources
+from sdflow.cli.plan_facts import Download, Source, downloads, loads, prompts, sources
 from sdflow.cli.rows import Row, places_of, rows_of
-from sdflow.cli.tables import paint, table, terminal_width, width_of
+from sdflow.cli.tables import paint, printable, table, terminal_width, width_of
 from sdflow.cli.units import interval, size
 from sdflow.composition import Json
 from sdflow.graph.chance import drawn
@@ -14,7 +14,7 @@ from sdflow.graph.plan import Plan
 from sdflow.values import ImageSpec
 from sdflow.workflow import Prepared
 
-_MOST_FILES = 6
+_MOST_LINES = 6
 _LEAST_REASON = 18
 """Columns that a reason should have; where it would get fewer, the types and then the shapes are left out."""
 
@@ -79,6 +79,7 @@ def _totals(prepared: Prepared, width: int) -> Iterator[str]:
     facts += [("load", text) for text in _folded(loaded, width)]
     facts += [("download", _download(it)) for it in downloads(plan)]
     facts += [("model", _source(source)) for source in sources(plan)]
+    facts += [("prompt", text) for text in _prompts(prepared)]
     facts += [
         ("seed", f"{node}: {value}, drawn now")
         for node, fields in drawn(plan).items()
@@ -127,15 +128,31 @@ def _source(source: Source) -> str:
     return f"{source.node}: {source.source}{commit} ({', '.join(source.roles)})"
 
 
+def _prompts(prepared: Prepared) -> list[str]:
+    """A line for every node with prompts, each text once."""
+    by_node: dict[str, dict[str, None]] = {}
+    for node, it in prompts(prepared):
+        tokens = f"{it['tokens']} token{'' if it['tokens'] == 1 else 's'}"
+        chunks = f" in {it['chunks']} chunks" if it["chunks"] != 1 else ""
+        cut = f", cut at: {printable(str(it['cut']))}" if it["cut"] is not None else ""
+        by_node.setdefault(node, {})[f"{it['field']} {tokens}{chunks}{cut}"] = None
+    return _some([f"{node}: {', '.join(lines)}" for node, lines in by_node.items()])
+
+
 def _files(plan: Plan) -> list[str]:
     files = []
     for output in plan.outputs:
         planned = plan.inferred[output.wire.node][output.wire.port]
         batch = planned.batch if isinstance(planned, ImageSpec) else 1
         files.append(f"{output.path} ×{batch}" if batch > 1 and has_index(output.path) else output.path)
-    if len(files) <= _MOST_FILES:
-        return files
-    return [*files[: _MOST_FILES - 1], f"and {len(files) - _MOST_FILES + 1} more"]
+    return _some(files)
+
+
+def _some(lines: list[str]) -> list[str]:
+    """The first of many lines, and how many more there are."""
+    if len(lines) <= _MOST_LINES:
+        return lines
+    return [*lines[: _MOST_LINES - 1], f"and {len(lines) - _MOST_LINES + 1} more"]
 
 
 def _folded(words: Sequence[str], width: int) -> list[str]:
@@ -166,6 +183,7 @@ def plan_json(prepared: Prepared) -> str:
             {"node": it.node, "source": it.source, "commit": it.commit or None, "components": list(it.roles)}
             for it in sources(plan)
         ],
+        "prompts": [{"node": node, **note} for node, note in prompts(prepared)],
         "drawn": {node: dict(fields) for node, fields in drawn(plan).items()},
         "outputs": [
             {

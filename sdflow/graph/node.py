@@ -167,6 +167,10 @@ class Node(BaseModel):
         """`cost(**inputs)`: what running takes."""
         return Cost()
 
+    def notes(self, *args: Any, **kwargs: Any) -> Mapping[str, Json]:
+        """`notes(facts, **inputs)`: what a plan says of the node beside its shapes, by subject."""
+        return {}
+
     def states_needed(self, trajectory: TrajectorySpec) -> Sequence[int]:
         """Which states of a trajectory on an input port this node reads."""
         return ()

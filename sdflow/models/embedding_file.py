@@ -1,7 +1,7 @@
 """What a textual inversion's file holds, from names and shapes alone.
 
 diffusers saves `{word: vectors}`; A1111 `{string_to_param: {"*": vectors}, …}` as `.pt` and `{emb_params: vectors}` as
-`.safetensors`; for SDXL everybody `{clip_l: vectors, clip_g: vectors}`. Some files are a single tensor.
+`.safetensors`; for SDXL everybody `{clip_l: vectors, clip_g: vectors}`.
 """
 
 from collections.abc import Mapping
@@ -56,6 +56,12 @@ def read_embedding_file(file: Path, label: str) -> EmbeddingFile:
         raise Refused("SDF302", f"{label} cannot be read: {error.strerror}") from error
 
 
+def vectors_for(file: Path, label: str, role: str) -> Vectors:
+    """Where the vectors for a text encoder are in a file that has been read before."""
+    by_role = read_embedding_file(file, label).by_role
+    return by_role[role if role in by_role else ""]
+
+
 def embedding_in(tensors: Mapping[str, TensorInfo], label: str) -> EmbeddingFile:
     """The textual inversion among tensors.
 
@@ -72,7 +78,7 @@ def embedding_in(tensors: Mapping[str, TensorInfo], label: str) -> EmbeddingFile
             return EmbeddingFile(None, {"": _vectors(tensors, name, label)})
     if len(tensors) == 1:
         (name,) = tensors
-        return EmbeddingFile(name or None, {"": _vectors(tensors, name, label)})
+        return EmbeddingFile(name, {"": _vectors(tensors, name, label)})
     raise _no_embedding(tensors, label)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
@@ -10,9 +10,17 @@ from sdflow.composition import Json
 from sdflow.graph.facts import Facts
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
-from sdflow.values import Component, Conditioning, ConditioningSpec, EntrySpec, Model
+from sdflow.nodes.prompt_lengths import Length, Side, lengths, read_side, refuse_language
+from sdflow.nodes.prompt_words import learned_words, planned_vocabulary, used_words, with_used_words
+from sdflow.prompts import Weighting
+from sdflow.prompts.chunks import Long
+from sdflow.prompts.moments import Moment
+from sdflow.prompts.vocabulary import Vocabulary
+from sdflow.values import Adapter, Conditioning, ConditioningSpec, EntrySpec, Model
 
 Text = str | tuple[str, ...]
+SideName: TypeAlias = Literal["prompt", "negative"]
+SIDES: tuple[SideName, ...] = ("prompt", "negative")
 _ENCODERS = (("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2"))
 _ZEROS = "force_zeros_for_empty_prompt"
 
@@ -36,23 +44,26 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
     """Another negative prompt for SDXL's second text encoder; left out, it reads the same."""
     clip_skip: int = Field(0, ge=0, le=12)
     """Layers of the text encoders to skip at their ends. For Stable Diffusion 1 is what A1111 calls clip skip 2."""
-    long: Literal["refuse", "truncate", "chunk"] = "refuse"
-    """What to do with a prompt beyond the encoder's length: refuse it, cut it, or encode it in chunks of 75."""
+    weighting: Weighting = "plain"
+    """The language of the prompts: plain takes brackets as text; a1111, comfy and compel weigh words."""
+    long: Long = "refuse"
+    """What to do with a prompt beyond the encoder's length: refuse it, cut it, or encode it in chunks of 75.
+    Chunks end where the language has it so; what BREAK divides is not too long by itself."""
 
     def components(self, model: Model) -> frozenset[str]:
         """The tokenizers and the text encoders."""
         return frozenset(role for pair in _encoders(model) for role in pair)
 
     def described(self, model: Model) -> Json:
-        """Those, and what a negative prompt that is left out means."""
-        described = model.describe(self.components(model))
+        """Those, with the textual inversions that prompts use, and what a negative prompt that is left out means."""
+        described = with_used_words(model, self._used(model)).describe(self.components(model))
         return {**described, "zeros": True} if self._zeros(model) else described
 
     def _zeros(self, model: Model) -> bool:
         """Whether the negative side is zeros: SDXL was trained with those in place of no prompt."""
         return self.negative is None and model.traits.get(_ZEROS) is True
 
-    def _texts(self, model: Model, side: Literal["prompt", "negative"]) -> list[tuple[str, ...]]:
+    def _texts(self, model: Model, side: SideName) -> list[tuple[str, ...]]:
         """What each text encoder reads of a side, as many texts each."""
         first = _listed(getattr(self, side) or "")
         second = getattr(self, f"{side}_2")
@@ -70,23 +81,59 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
         self._refuse_second(model)
         prompts = self._refuse_uneven("prompt", model)
         self._refuse_uneven("negative", model, prompts)
-        encoders = [(model.components[one], model.components[other]) for one, other in _encoders(model)]
-        configs = [encoder.config for _, encoder in encoders]
-        layers = min(_number(config, "num_hidden_layers", 12) for config in configs) - _always_skipped(model)
+        encoders = [model.components[role] for _, role in _encoders(model)]
+        layers = min(_number(it.config, "num_hidden_layers", 12) for it in encoders) - _always_skipped(model)
         if self.clip_skip >= layers:
             raise Refusal(f"clip-skip {self.clip_skip} of {layers} layers leaves none", field="clip_skip")
-        chunks = max(
-            self._chunks(facts, tokenizer, text, self._written(side, place))
-            for side in ("prompt", "negative")
-            for place, ((tokenizer, _), texts) in enumerate(
-                zip(encoders, self._texts(model, side), strict=True)
+        said = self._said(facts, model)
+        chunks = max(moment.chunks for moments in said for moment in moments)
+        tokens = _number(encoders[0].config, "max_position_embeddings", 77) * chunks
+        positive, negative = (tuple(EntrySpec(tokens, it.span) for it in moments) for moments in said)
+        width = sum(_number(it.config, "hidden_size", 512) for it in encoders)
+        pooled = _number(encoders[-1].config, "projection_dim", 512) if _always_skipped(model) else 0
+        return {"conditioning": ConditioningSpec(prompts, width, positive, negative, pooled)}
+
+    def notes(self, facts: Facts, model: Model) -> Mapping[str, Json]:
+        """How many tokens and chunks each prompt has, and where it is cut."""
+        found: list[Length] = []
+        for name, said in zip(SIDES, self._said(facts, model), strict=True):
+            if name == "prompt" or self.negative is not None:
+                found += lengths(self._side(model, name), said, self._vocabularies(facts, model))
+        return {"prompts": [length.to_json(truncated=self.long == "truncate") for length in found]}
+
+    def _said(self, facts: Facts, model: Model) -> list[tuple[Moment, ...]]:
+        """What both sides say in which steps; of an absent negative side, that of an empty text."""
+        vocabularies = self._vocabularies(facts, model)
+        return [read_side(self._side(model, name), self.weighting, vocabularies, self.long) for name in SIDES]
+
+    def _side(self, model: Model, name: SideName) -> Side:
+        texts = self._texts(model, name)
+        return Side(tuple(self._written(name, place) for place in range(len(texts))), tuple(texts))
+
+    def _vocabularies(self, facts: Facts, model: Model) -> list[Vocabulary]:
+        """Of each text encoder, with the textual inversions that the prompts use."""
+        for name in SIDES:
+            refuse_language(self._side(model, name), self.weighting, self._names(model))
+        used = self._used(model)
+        return [
+            planned_vocabulary(facts, model.components[tokenizer], used[encoder], self.weighting)
+            for tokenizer, encoder in _encoders(model)
+        ]
+
+    def _names(self, model: Model) -> list[str]:
+        """The words of all textual inversions on the model."""
+        every = [it for _, role in _encoders(model) for it in model.components[role].adapters]
+        return list(dict.fromkeys(adapter.token for adapter in every if adapter.kind == "embedding"))
+
+    def _used(self, model: Model) -> dict[str, tuple[Adapter, ...]]:
+        """The textual inversions that the prompts use, by text encoder."""
+        sides = [self._texts(model, name) for name in SIDES]
+        return {
+            role: used_words(
+                model.components[role], [text for texts in sides for text in texts[place]], self.weighting
             )
-            for text in texts
-        )
-        tokens = (EntrySpec(_number(configs[0], "max_position_embeddings", 77) * chunks),)
-        width = sum(_number(config, "hidden_size", 512) for config in configs)
-        pooled = _number(configs[-1], "projection_dim", 512) if "text_encoder_2" in model.components else 0
-        return {"conditioning": ConditioningSpec(prompts, width, tokens, tokens, pooled)}
+            for place, (_, role) in enumerate(_encoders(model))
+        }
 
     def _refuse_second(self, model: Model) -> None:
         for field in ("prompt_2", "negative_2"):
@@ -97,7 +144,7 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
             hint = 'write negative as well; negative: "" is an empty one'
             raise Refusal("negative-2 goes with a negative", field="negative_2", hint=hint)
 
-    def _refuse_uneven(self, side: Literal["prompt", "negative"], model: Model, prompts: int = 0) -> int:
+    def _refuse_uneven(self, side: SideName, model: Model, prompts: int = 0) -> int:
         """How many texts a side has; they have to be one or as many as the others."""
         counts = {
             field: len(_listed(value))
@@ -119,39 +166,30 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
         second = f"{side}_2"
         return second if encoder and getattr(self, second) is not None else side
 
-    def _chunks(self, facts: Facts, tokenizer: Component, text: str, field: str) -> int:
-        found = facts.count_tokens(tokenizer, text)
-        if found.count <= found.limit or self.long == "truncate":
-            return 1
-        if self.long == "chunk":
-            return -(-found.count // found.limit)
-        start = max(found.cut - 20, 0)
-        place = f"{'…' if start else ''}{text[start : found.cut]}|{text[found.cut : found.cut + 20]}…"
-        raise Refusal(
-            f"{field.replace('_', '-')} has {found.count} tokens and the text encoder takes {found.limit}; "
-            f"it ends at: {place}",
-            field=field,
-            hint="long: truncate cuts it there, long: chunk encodes it in chunks",
-        )
-
     def cost(self, model: Model) -> Cost:
         """One pass of each text encoder per prompt."""
-        passes = sum(len(texts) for side in ("prompt", "negative") for texts in self._texts(model, side))
+        passes = sum(len(texts) for side in SIDES for texts in self._texts(model, side))
         return Cost(passes, 2**24)
 
     def run(self, ctx: RunContext, model: Model) -> Conditioning:
         """Embeddings of all prompts."""
         from sdflow.diffusion.text import TextEncoder, encode_prompts
 
+        used = self._used(model)
         with ExitStack() as stack:
             encoders = [
-                TextEncoder(*(stack.enter_context(ctx.module(model, role)) for role in pair))
-                for pair in _encoders(model)
+                TextEncoder(
+                    stack.enter_context(ctx.module(model, tokenizer)),
+                    stack.enter_context(ctx.module(model, encoder)),
+                    learned_words(used[encoder], encoder),
+                )
+                for tokenizer, encoder in _encoders(model)
             ]
             return encode_prompts(
                 encoders,
                 self._texts(model, "prompt"),
                 None if self._zeros(model) else self._texts(model, "negative"),
+                weighting=self.weighting,
                 reading="penultimate" if _always_skipped(model) else "last",
                 clip_skip=self.clip_skip,
                 long=self.long,

@@ -57,10 +57,9 @@ def lay_out(variant: Variant, weighting: Weighting, vocabulary: Vocabulary, long
     return Layout(tuple(chunks), sum(counts), max(counts), variant.text, cut)
 
 
-def padded(layouts: Sequence[Layout]) -> tuple[tuple[Chunk, ...], ...]:
-    """The chunks of all layouts, brought to the same number by empty ones."""
-    most = max(len(layout.chunks) for layout in layouts)
-    return tuple(layout.chunks + (Chunk(),) * (most - len(layout.chunks)) for layout in layouts)
+def padded(layouts: Sequence[Layout], chunks: int) -> tuple[tuple[Chunk, ...], ...]:
+    """The chunks of each layout, and empty ones until there are so many."""
+    return tuple(layout.chunks + (Chunk(),) * (chunks - len(layout.chunks)) for layout in layouts)
 
 
 def _first_outside(units: Sequence[Unit], room: int) -> int:

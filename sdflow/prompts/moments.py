@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sdflow.prompts.chunks import Layout, Long, lay_out
+from sdflow.prompts.compel_syntax import lay_out_compel
 from sdflow.prompts.fragments import PromptError, Variant, Weighting
 from sdflow.prompts.languages import read_prompt
 from sdflow.prompts.schedule import MOST_VARIANTS
@@ -46,12 +47,18 @@ def moments(
         Moment(
             span,
             tuple(
-                tuple(lay_out(said[text], weighting, vocabulary, long) for text in own)
+                tuple(_laid_out(said[text], weighting, vocabulary, long) for text in own)
                 for own, vocabulary in zip(texts, vocabularies, strict=True)
             ),
         )
         for span, said in _together(readings)
     )
+
+
+def _laid_out(variant: Variant, weighting: Weighting, vocabulary: Vocabulary, long: Long) -> Layout:
+    if weighting == "compel":
+        return lay_out_compel(variant.text, vocabulary, long)
+    return lay_out(variant, weighting, vocabulary, long)
 
 
 def _together(readings: dict[str, tuple[Variant, ...]]) -> list[tuple[Span, dict[str, Variant]]]:

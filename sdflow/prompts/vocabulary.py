@@ -1,9 +1,9 @@
 """What a prompt language asks of a tokenizer, and the words that textual inversions add to it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from sdflow.prompts.fragments import Part
+from sdflow.prompts.fragments import Part, Weighting
 from sdflow.values import Tokens
 
 FIRST_VECTOR = 2**24
@@ -27,6 +27,27 @@ class Vocabulary:
     room: int = 75
     written: Mapping[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
     named: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def with_words(vocabulary: Vocabulary, words: Iterable[tuple[str, int]], weighting: Weighting) -> Vocabulary:
+    """The vocabulary with textual inversions, each a word and the number of its vectors.
+
+    ComfyUI calls them by `embedding:NAME`; A1111 finds the row of tokens that the word is written with; for the others
+    the words have been added to the tokenizer, which makes one token of each.
+    """
+    vectors: dict[str, tuple[int, ...]] = {}
+    first = FIRST_VECTOR
+    for word, count in words:
+        vectors[word] = tuple(range(first, first + count))
+        first += count
+    if weighting == "comfy":
+        return replace(vocabulary, named=vectors)
+    return replace(vocabulary, written={vocabulary.tokenize(word).ids: ids for word, ids in vectors.items()})
+
+
+def adds_words(weighting: Weighting) -> bool:
+    """Whether a language has the words of textual inversions added to the tokenizer."""
+    return weighting in {"plain", "compel"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def test_comfy_calls_vectors_by_name() -> None:
 
 def test_all_are_brought_to_the_same_number_of_chunks() -> None:
     long, short = laid_out("abcdef", "a1111", 4), laid_out("a", "a1111", 4)
-    assert padded([long, short]) == (long.chunks, (*short.chunks, Chunk()))
+    assert padded([long, short], 2) == (long.chunks, (*short.chunks, Chunk()))
 
 
 @given(
