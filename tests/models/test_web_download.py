@@ -61,6 +61,15 @@ def test_a_file_arrives_and_is_told_about_on_its_way(web: Web, place: WebPlace) 
     assert len(web.asked) == 1
 
 
+def test_a_file_of_unknown_size_is_whole_once(web: Web, place: WebPlace) -> None:
+    seen: list[tuple[int, int]] = []
+    url = web.add("/model.safetensors", DATA, told=False, ranges=False, piece=500_000, pause=0.05)
+    _, path = fetch_unknown(place, url, None, lambda done, total: seen.append((done, total)))
+    assert path.read_bytes() == DATA
+    assert [done == total for done, total in seen] == [False] * (len(seen) - 1) + [True]
+    assert len(seen) > 2
+
+
 def test_the_same_file_under_another_name_is_not_downloaded_again(web: Web, place: WebPlace) -> None:
     download_file(place, served(web))
     other = downloaded(place, DIGEST, "other.safetensors")

@@ -72,7 +72,7 @@ def _follow(client: "httpx2.Client", request: "httpx2.Request") -> "httpx2.Respo
         response.close()
         if request.url.scheme == "https" and following.url.scheme != "https":
             raise Refused("SDF309", f"`{shown(first)}` leads to `{shown(str(following.url))}`, without https")
-        if following.url.path.startswith("/login"):
+        if following.url.path.rstrip("/") == "/login":
             raise Refused("SDF310", f"`{shown(first)}` is given only to who is logged in", hint=_LOGIN)
         request = following
     raise Refused("SDF309", f"`{shown(first)}` leads from one address to the next without end")

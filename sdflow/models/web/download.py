@@ -127,7 +127,7 @@ def alone(lock: Path, part: Part, size: int | None, progress: Progress | None) -
             break
         except Timeout:
             if progress is not None and size is not None:
-                progress(min(part.size, size), size)
+                progress(min(part.size, size - 1), size)  # it is whole when the other one says so
             time.sleep(_EVERY)
     try:
         yield

@@ -154,9 +154,11 @@ def _write(part: Part, response: "httpx2.Response", total: int | None, progress:
             now = time.monotonic()
             if progress is not None and (now - told > _EVERY or have == total):
                 told = now
-                progress(have, total if total is not None else have)
+                progress(have, total if total is not None else have + 1)
         file.flush()
         os.fsync(file.fileno())
+    if progress is not None and total is None:
+        progress(have, have)
 
 
 def version_of(response: "httpx2.Response") -> str:
