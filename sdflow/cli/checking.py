@@ -1,12 +1,13 @@
 """All that can be checked of a recipe with what is on this disk."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sdflow.collector import collector_paused
 from sdflow.composition import Composition
-from sdflow.graph.infer import infer
+from sdflow.graph.build import Graph
+from sdflow.graph.infer import Inferred, infer
 from sdflow.graph.outputs import check_outputs
-from sdflow.problems import Problem, UserError
+from sdflow.problems import UserError
 from sdflow.resolve.facts import resolve
 from sdflow.workflow import Session
 
@@ -14,9 +15,18 @@ NOT_HERE = frozenset({"SDF309"})
 """Codes that say a model is not on this disk, which is no mistake of the recipe's."""
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A recipe without mistakes; where a model is not here, `missing` says so and nothing is inferred."""
+
+    graph: Graph
+    inferred: Inferred
+    missing: str = ""
+
+
 @collector_paused()
-def check(session: Session, composition: Composition) -> str:
-    """Check a composition; what could not be checked, as words to add to `ok`.
+def checked(session: Session, composition: Composition) -> Checked:
+    """Check a composition, without the network.
 
     Raises:
         UserError: everything that is wrong.
@@ -29,11 +39,7 @@ def check(session: Session, composition: Composition) -> str:
         wrong = [problem for problem in error.problems if problem.code not in NOT_HERE]
         if wrong:
             raise UserError(*wrong) from error
-        return f" (shapes not checked: {_first(error.problems)})"
+        return Checked(graph, {}, error.problems[0].message)
     inferred = infer(graph, facts)
     check_outputs(graph, inferred)
-    return ""
-
-
-def _first(problems: tuple[Problem, ...]) -> str:
-    return problems[0].message
+    return Checked(graph, inferred)

@@ -1,6 +1,6 @@
 """`sdflow`: finds the command, and turns whatever happens into an exit code.
 
-0 done, 1 a node failed, 2 the user's mistake, 70 a bug in sdflow, 130 interrupted.
+0 done, 1 a node failed (or `lint` found something), 2 the user's mistake, 70 a bug in sdflow, 130 interrupted.
 """
 
 import gc
@@ -28,6 +28,7 @@ _COMMANDS = {
     "run": "Run a recipe; only what changed is computed.",
     "plan": "Say what a run would do, why, and what it would take.",
     "validate": "Check recipes without running them.",
+    "lint": "Point at what is probably a mistake.",
     "explain": "Say why a node would run, or what it was made from.",
     "show": "Show the results of a node.",
     "config": "Print the recipe with everything filled in, and where each value came from.",
@@ -36,7 +37,7 @@ _COMMANDS = {
     "schema": "Print the JSON Schema of recipes, for editors.",
     "new": "Copy one of sdflow's recipes to start from.",
     "cache": "Look at and clean up what is kept.",
-    "model": "Describe models.",
+    "model": "Describe and download models.",
 }
 
 

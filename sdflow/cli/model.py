@@ -1,4 +1,4 @@
-"""`sdflow model`: what a model consists of."""
+"""`sdflow model`: what a model consists of, and bringing it here."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 @click.group()
 def command() -> None:
-    """Describe models."""
+    """Describe and download models."""
 
 
 @command.command(name="list")

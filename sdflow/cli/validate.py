@@ -15,16 +15,17 @@ from sdflow.problems import Problem, UserError
 @opt.session_options
 def command(recipes: tuple[Path, ...], **options: Any) -> None:
     """Check RECIPEs: text, fields, wiring, input files, models, shapes. Nothing is downloaded or computed."""
-    from sdflow.cli.checking import check
+    from sdflow.cli.checking import checked
 
     found: list[Problem] = []
     with opt.session_of(options).closing() as session:
         for recipe in recipes:
             try:
-                note = check(session, opt.composition_of(recipe, dict(options), session))
+                seen = checked(session, opt.composition_of(recipe, dict(options), session))
             except UserError as error:
                 found += error.problems
             else:
+                note = f" (shapes not checked: {seen.missing})" if seen.missing else ""
                 click.echo(f"{recipe}: ok{note}")
     if found:
         raise UserError(*found)

@@ -9,6 +9,7 @@ import torch
 
 from sdflow.composition import Json
 from sdflow.diffusion.guidance import Guidance
+from sdflow.diffusion.micro import Micro
 from sdflow.diffusion.regions import refuse_gaps
 from sdflow.diffusion.samplers.history import History
 from sdflow.diffusion.samplers.run import SamplerRun
@@ -34,6 +35,7 @@ class DenoiseRequest:
     steps: of the whole schedule. `start_step` and `end_step` are states of it (`samplers/steps.py`).
     guidance: scale of classifier-free guidance; up to 1 is none. rescale: 0 to 1 (arXiv:2305.08891).
     eta: 0 to 1, noise that DDIM and TCD add at each step.
+    micro: the sizes that an SDXL UNet is told; None for others.
     """
 
     latent: Latent
@@ -48,6 +50,7 @@ class DenoiseRequest:
     start_step: int | None = None
     end_step: int | None = None
     attention_slicing: bool = False
+    micro: Micro | None = None
 
 
 def denoise(
@@ -124,6 +127,7 @@ class _Sampling:
             shape=(batch, height, width),
             device=device,
             dtype=dtype,
+            micro=request.micro,
         )
 
     def begin(self, resume: State | None) -> int:
@@ -180,6 +184,7 @@ class _Sampling:
     def advance(self, step: int) -> None:
         """Do the evaluations of one step."""
         run, guidance, sample = self._run, self._guidance.at(step), self._sample
+        added = {} if guidance.added is None else {"added_cond_kwargs": guidance.added}
         for _ in range(run.evaluations[step - self._part.start]):
             timestep = run.timesteps[self._number]
             given = torch.cat([sample] * guidance.copies) if guidance.copies > 1 else sample
@@ -188,6 +193,7 @@ class _Sampling:
                 timestep,
                 encoder_hidden_states=guidance.embeddings,
                 timestep_cond=guidance.distilled,
+                **added,
                 return_dict=False,
                 **self._shown.options(len(given)),
             )[0]

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from sdflow.diffusion.micro import Micro
 from sdflow.diffusion.regions import active
 from sdflow.diffusion.weights import Weights, weights_of
 from sdflow.problems import problem
@@ -26,7 +27,8 @@ class StepGuidance:
     negatives, positives: how many entries of each side count; the UNet's batch is that of the latent as many times,
         negatives first.
     embeddings: float[(negatives + positives) · batch, tokens, width].
-    pooled: float[(negatives + positives) · batch, pooled width], None where there are none.
+    added: what an SDXL UNet is told beside: `text_embeds` float[(negatives + positives) · batch, pooled width] and
+        `time_ids` float[(negatives + positives) · batch, 6 or 5]; None for others.
     distilled: float[positives · batch, n], the guidance scale as a guidance-distilled UNet takes it; None for others.
     negative_weights, positive_weights: shares of the entries, None for one that counts everywhere.
     """
@@ -36,7 +38,7 @@ class StepGuidance:
     negatives: int
     positives: int
     embeddings: torch.Tensor
-    pooled: torch.Tensor | None
+    added: dict[str, torch.Tensor] | None
     distilled: torch.Tensor | None
     negative_weights: Weights | None
     positive_weights: Weights | None
@@ -78,13 +80,17 @@ class Guidance:
         shape: tuple[int, int, int],
         device: torch.device,
         dtype: torch.dtype,
+        micro: Micro | None = None,
     ) -> None:
-        """`steps` are those of the whole schedule, `shape` is the latent's (batch, height, width)."""
+        """`steps` are those of the whole schedule, `shape` is the latent's (batch, height, width).
+
+        `micro` is for UNets that take pooled embeddings and sizes.
+        """
         self._width: int | None = unet.config.time_cond_proj_dim
         self._positive = conditioning.positive
         self._negative = conditioning.negative if scale > 1 and self._width is None else ()
         self._scale, self._rescale, self._steps, self._shape = scale, rescale, steps, shape
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._micro = device, dtype, micro
         self._made: dict[tuple[tuple[int, ...], tuple[int, ...]], StepGuidance] = {}
 
     def at(self, step: int) -> StepGuidance:
@@ -107,7 +113,6 @@ class Guidance:
         batch, height, width = self._shape
         device, dtype = self._device, self._dtype
         entries = [*negative, *positive]
-        pooled = _pooled(entries, batch)
         distilled = None
         if self._width is not None:
             scales = torch.tensor(self._scale - 1).repeat(batch * len(positive))
@@ -118,11 +123,25 @@ class Guidance:
             len(negative),
             len(positive),
             _embeddings(entries, batch).to(device=device, dtype=dtype),
-            None if pooled is None else pooled.to(device=device, dtype=dtype),
+            self._added(entries, len(negative)),
             distilled,
             weights_of(negative, batch, height, width, device=device, dtype=dtype) if negative else None,
             weights_of(positive, batch, height, width, device=device, dtype=dtype),
         )
+
+    def _added(self, entries: list[Entry], negatives: int) -> dict[str, torch.Tensor] | None:
+        """Pooled embeddings and sizes, those of the negatives first."""
+        micro = self._micro
+        if micro is None:
+            return None
+        batch = self._shape[0]
+        rows = [micro.negative] * (negatives * batch) + [micro.positive] * (
+            (len(entries) - negatives) * batch
+        )
+        return {
+            "text_embeds": _pooled(entries, batch).to(device=self._device, dtype=self._dtype),
+            "time_ids": torch.tensor(rows, dtype=self._dtype, device=self._device),
+        }
 
 
 def rescale_guided(guided: torch.Tensor, positive: torch.Tensor, factor: float) -> torch.Tensor:
@@ -157,13 +176,11 @@ def _embeddings(entries: Sequence[Entry], batch: int) -> torch.Tensor:
     return found[0] if len(found) == 1 else torch.cat(found)
 
 
-def _pooled(entries: Sequence[Entry], batch: int) -> torch.Tensor | None:
-    """Of all entries, one after the other, float[entries · batch, width]; None where none has any."""
+def _pooled(entries: Sequence[Entry], batch: int) -> torch.Tensor:
+    """Of all entries, one after the other, float[entries · batch, width]."""
     found = [_of_items(entry.pooled, batch) for entry in entries if entry.pooled is not None]
-    if not found:
-        return None
     if len(found) != len(entries):
-        raise problem("SDF409", "some parts of the conditioning have pooled embeddings and some have none")
+        raise problem("SDF409", "SDXL takes pooled embeddings, and parts of the conditioning have none")
     return torch.cat(found)
 
 

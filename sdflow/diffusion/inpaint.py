@@ -41,11 +41,11 @@ def encode_for_inpaint(
     pictures = pictures_of(image, len(streams), space.factor)
     painted = torch.from_numpy((mask.pixels >= _HALF).astype("float32"))[:, None]
     generators = generators_of(streams)
-    (samples,) = encode_pictures(vae, pictures, (generators,), device)
+    (samples,) = encode_pictures(vae, pictures, (generators,), space, device)
     after = states_of(generators)
     draws = (generators_of(after), generators_of(streams))
     for waiting in draws:
         draw_from(waiting, tuple(samples.shape[1:]))  # the noise, which comes between
-    masked, masked_alone = encode_pictures(vae, pictures * (painted < 0.5), draws, device)  # noqa: PLR2004  # 0 or 1
+    masked, masked_alone = encode_pictures(vae, pictures * (painted < 0.5), draws, space, device)  # noqa: PLR2004  # 0 or 1
     sized = torch.nn.functional.interpolate(painted, size=samples.shape[-2:])
     return Latent(samples, after, space, CLEAN, Inpaint(sized, masked, masked_alone, streams.clone()))

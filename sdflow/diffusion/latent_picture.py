@@ -15,13 +15,19 @@ _SD_RGB = (
 
 A least-squares fit of colours to latents, found by the community of diffusers in 2022 and used since.
 """
+_XL_RGB = ((60.0, 60.0, 60.0), (-60.0, -5.0, 10.0), (25.0, 15.0, -5.0), (-70.0, -50.0, -35.0))
+_XL_BIAS = (150.0, 140.0, 130.0)
+"""The same for SDXL's latents, in 0 to 255, with the colour of a latent of zeros.
+
+As in diffusers' documentation of callbacks ("Display image after each generation step", Apache-2.0).
+"""
 
 
 def latent_picture(latent: Latent) -> Image:
     """One pixel for each latent element, enlarged to uint8[batch, factor·h, factor·w, 3] without smoothing.
 
-    Stable Diffusion's four channels are nearly a small picture: a fixed linear map makes them red, green
-    and blue. For other spaces the three main components of the item become the colours, with signs fixed so
+    Stable Diffusion's and SDXL's four channels are nearly a small picture: a fixed linear map makes them red,
+    green and blue. For other spaces the three main components of the item become the colours, with signs fixed so
     that equal latents give equal pictures. A latent that is much louder than clean ones are (a sampler's
     noise) is scaled down.
     """
@@ -30,6 +36,8 @@ def latent_picture(latent: Latent) -> Image:
     quiet = (samples / deviation[:, None, None, None]).movedim(1, -1)
     if latent.space.family == "sd" and latent.space.channels == len(_SD_RGB):
         colours = quiet @ torch.tensor(_SD_RGB)
+    elif latent.space.family == "sdxl" and latent.space.channels == len(_XL_RGB):
+        colours = (quiet @ torch.tensor(_XL_RGB) + torch.tensor(_XL_BIAS)) / 127.5 - 1
     else:
         colours = torch.stack([_main_components(item) for item in quiet])
     unit = (colours * 0.5 + 0.5).clamp(0, 1)

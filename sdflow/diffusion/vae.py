@@ -28,7 +28,7 @@ def decode_latent(
     """
     config = vae.config
     pieces = torch.split(latent.samples, 1) if slicing else (latent.samples,)
-    with torch.inference_mode(), _precision(vae) as dtype, _tiles(vae, on=tiling):
+    with torch.inference_mode(), _precision(vae, latent.space) as dtype, _tiles(vae, on=tiling):
         pictures = [
             _to_pixels(vae.decode(_unscaled(piece.to(device, dtype), config), return_dict=False)[0])
             for piece in pieces
@@ -53,7 +53,7 @@ def encode_image(
     """
     generators = generators_of(streams)
     pictures = pictures_of(image, len(streams), space.factor)
-    (samples,) = encode_pictures(vae, pictures, (generators,), device)
+    (samples,) = encode_pictures(vae, pictures, (generators,), space, device)
     return Latent(samples, states_of(generators), space, CLEAN)
 
 
@@ -70,20 +70,24 @@ def encode_pictures(
     vae: Any,
     pictures: torch.Tensor,
     draws: Sequence[Sequence[torch.Generator]],
+    space: LatentSpace,
     device: str | torch.device = "cpu",
 ) -> tuple[torch.Tensor, ...]:
     """Latents of pictures float32[batch, 3, h, w], for each draw a batch of its own: float32, on the CPU.
 
     Each picture is encoded once, and drawn from its posterior by the generator of its item in each draw.
     """
-    with torch.inference_mode(), _precision(vae) as dtype:
+    own: torch.dtype = vae.dtype
+    with torch.inference_mode(), _precision(vae, space, encoding=True) as dtype:
         drawn: list[list[torch.Tensor]] = [[] for _ in draws]
         # Split, not indexed: a slice keeps the strides of the whole, and with them the bits of the convolutions.
         for item, picture in enumerate(torch.split(pictures, 1)):
             encoded = vae.encode(picture.to(device=device, dtype=dtype))
             for parts, generators in zip(drawn, draws, strict=True):
                 parts.append(_drawn(encoded, generators[item]))
-        scaled = [_scaled(torch.cat(parts), vae.config) for parts in drawn]
+        # The pipelines for SDXL scale latents in the precision of the model, whatever the VAE computed in.
+        kept = own if space.family == "sdxl" else dtype
+        scaled = [_scaled(torch.cat(parts).to(kept), vae.config) for parts in drawn]
     return tuple(samples.to("cpu", torch.float32).clone() for samples in scaled)
 
 
@@ -122,28 +126,48 @@ def _to_pixels(decoded: torch.Tensor) -> np.ndarray[Any, Any]:
     return np.asarray((unit * 255).round().astype(np.uint8))
 
 
+def _spread(config: Any, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Mean and deviation of each channel, where a VAE's configuration tells them."""
+    mean, deviation = (getattr(config, name, None) for name in ("latents_mean", "latents_std"))
+    if mean is None or deviation is None:
+        return None
+    shape = (1, samples.shape[1], 1, 1)
+    one, other = (torch.tensor(it).view(shape).to(samples.device, samples.dtype) for it in (mean, deviation))
+    return one, other
+
+
 def _scaled(samples: torch.Tensor, config: Any) -> torch.Tensor:
+    spread = _spread(config, samples)
+    if spread is not None:
+        mean, deviation = spread
+        return (samples - mean) * config.scaling_factor / deviation  # type: ignore[no-any-return]  # a number
     if getattr(config, "shift_factor", None):
         samples = samples - config.shift_factor
     return config.scaling_factor * samples  # type: ignore[no-any-return]  # a number of the configuration
 
 
 def _unscaled(samples: torch.Tensor, config: Any) -> torch.Tensor:
+    spread = _spread(config, samples)
+    if spread is not None:
+        mean, deviation = spread
+        return samples * deviation / config.scaling_factor + mean  # type: ignore[no-any-return]  # a number
     samples = samples / config.scaling_factor
     return samples + config.shift_factor if getattr(config, "shift_factor", None) else samples
 
 
 @contextmanager
-def _precision(vae: Any) -> Iterator[torch.dtype]:
+def _precision(vae: Any, space: LatentSpace, *, encoding: bool = False) -> Iterator[torch.dtype]:
     """The dtype to compute in: float32 for as long as this lasts, where the configuration asks for that.
 
     diffusers takes `force_upcast` for true where the file leaves it out, as those of Stable Diffusion 1.x
-    do, and its pipelines for them never upcast; so it counts only where it is written.
+    do, and its pipelines for them never upcast; so it counts only where it is written, but for SDXL. The pipeline for
+    SDXL encodes in float32 from any precision, and decodes so from float16.
     """
     dtype: torch.dtype = vae.dtype
     unwritten = getattr(vae.config, "_use_default_values", None) or ()
-    asked = bool(getattr(vae.config, "force_upcast", False)) and "force_upcast" not in unwritten
-    if not asked or dtype != torch.float16:
+    xl = space.family == "sdxl"
+    asked = bool(getattr(vae.config, "force_upcast", False)) and (xl or "force_upcast" not in unwritten)
+    if not asked or not (dtype == torch.float16 or (xl and encoding)):
         yield dtype
         return
     vae.to(torch.float32)

@@ -11,6 +11,7 @@ from sdflow.diffusion.samplers import (
     SAMPLERS,
     Sampler,
     StepRange,
+    as_written,
     canonical,
     evaluations_per_step,
     level_after,
@@ -24,6 +25,7 @@ from sdflow.graph.fields import told
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.nodes.decode import refuse_other_space
+from sdflow.nodes.sizes import Corner, Pixels, micro_of, refuse_conditioning, refuse_sizes
 from sdflow.problems import UserError
 from sdflow.values import (
     Conditioning,
@@ -40,6 +42,12 @@ SamplerName = Annotated[
     told(lambda name: canonical(name).name),
     WithJsonSchema({"type": ["string", "null"], "examples": sorted(SAMPLERS)}),
 ]
+
+
+def scheduler_config(model: Model) -> Mapping[str, Json]:
+    """The configuration of a model's scheduler; the pipelines for SDXL take it as it is written."""
+    config = model.components["scheduler"].config
+    return as_written(config) if model.space.family == "sdxl" else config
 
 
 class Denoise(Node, type="denoise", version=1):
@@ -76,6 +84,22 @@ class Denoise(Node, type="denoise", version=1):
     """Like start-step, as a fraction of the schedule."""
     until: float | None = Field(None, gt=0, le=1)
     """Like end-step, as a fraction of the schedule."""
+    original_size: Pixels | None = None
+    """SDXL: the size of the picture before it was scaled, that the model is to think of; by default its own size."""
+    target_size: Pixels | None = None
+    """SDXL: the size that the picture was scaled to; by default its own. The refiner is not told it."""
+    crop: Corner | None = None
+    """SDXL: where the picture was cropped, in pixels from the top left; 0, 0 gives well-centred subjects."""
+    negative_original_size: Pixels | None = None
+    """SDXL: the same for the negative prompt; by default that of the prompt."""
+    negative_target_size: Pixels | None = None
+    """SDXL: the same for the negative prompt; by default that of the prompt."""
+    negative_crop: Corner | None = None
+    """SDXL: the same for the negative prompt; by default as diffusers' pipelines have it."""
+    aesthetic_score: float | None = Field(None, ge=0, le=10)
+    """SDXL's refiner: the score that the picture is to have; by default 6."""
+    negative_aesthetic_score: float | None = Field(None, ge=0, le=10)
+    """SDXL's refiner: the score that it is not to have; by default 2.5."""
     attention_slicing: bool = False
     """Compute attention in slices: less memory, slower, and slightly other pixels."""
 
@@ -95,11 +119,10 @@ class Denoise(Node, type="denoise", version=1):
         Raises:
             Refusal: inputs that do not fit the model or each other, or a range of steps that makes no sense.
         """
-        if model.family in {"sdxl", "sdxl-refiner"}:
-            raise Refusal("Stable Diffusion XL is not denoised yet", field="model")
         refuse_other_space(model, latent)
         _refuse_beside(model, latent)
-        self._refuse_conditioning(model, conditioning, latent)
+        refuse_conditioning(model, conditioning, latent)
+        refuse_sizes(self, model)
         self._refuse_sampler(model)
         try:
             part = self._part(model, latent.level)
@@ -109,7 +132,7 @@ class Denoise(Node, type="denoise", version=1):
                 first.message, field=self._field_of(first.code), code=first.code, hint=first.hint
             ) from error
         self._refuse_gaps(conditioning, part, latent)
-        level = level_after(self._chosen, model.components["scheduler"].config, part)
+        level = level_after(self._chosen, scheduler_config(model), part)
         beside = latent.beside if level.kind == "partial" else ""
         after = LatentSpec(latent.batch, latent.height, latent.width, latent.space, level, beside)
         return {"latent": after, "trajectory": TrajectorySpec(after, part.start, part.end)}
@@ -140,7 +163,7 @@ class Denoise(Node, type="denoise", version=1):
             end = max(1, round(self.until * self.steps))
         return step_range(
             self._chosen,
-            model.components["scheduler"].config,
+            scheduler_config(model),
             level=level,
             steps=self.steps,
             strength=self.strength,
@@ -154,7 +177,7 @@ class Denoise(Node, type="denoise", version=1):
             if getattr(self, one) is not None and getattr(self, other) is not None:
                 names = " and ".join(name.rstrip("_").replace("_", "-") for name in (one, other))
                 raise Refusal(f"{names} say the same thing twice", field=one, code="SDF214")
-        config = model.components["scheduler"].config
+        config = scheduler_config(model)
         sampler = self._chosen or sampler_of_config(config)
         missing = missing_requirements(sampler) if sampler else ()
         if sampler and missing:
@@ -165,19 +188,6 @@ class Denoise(Node, type="denoise", version=1):
             takers = ", ".join(sorted(other.name for other in SAMPLERS.values() if other.takes_eta))
             message = f"sampler {sampler.name if sampler else facts.class_name} takes no eta"
             raise Refusal(message, field="eta", code="SDF214", hint=f"samplers that do: {takers}")
-
-    def _refuse_conditioning(self, model: Model, conditioning: ConditioningSpec, latent: LatentSpec) -> None:
-        width = model.components["unet"].config.get("cross_attention_dim")
-        if isinstance(width, int) and width != conditioning.width:
-            message = (
-                f"the conditioning has {conditioning.width} features per token and the UNet takes {width}"
-            )
-            raise Refusal(message, field="conditioning", hint="encode the prompt with the same model")
-        if conditioning.batch not in (1, latent.batch):
-            message = f"{conditioning.batch} prompts for a batch of {latent.batch}"
-            raise Refusal(
-                message, field="conditioning", hint="give one prompt, or as many as the batch has items"
-            )
 
     @staticmethod
     def _refuse_gaps(conditioning: ConditioningSpec, part: StepRange, latent: LatentSpec) -> None:
@@ -213,7 +223,7 @@ class Denoise(Node, type="denoise", version=1):
         rows = self._rows(model, conditioning, part)
         elements = latent.batch * latent.height * latent.width
         unet = model.components["unet"]
-        passes = evaluations_per_step(self._chosen, model.components["scheduler"].config, part)
+        passes = evaluations_per_step(self._chosen, scheduler_config(model), part)
         widths = unet.config.get("block_out_channels")
         width = widths[0] if isinstance(widths, list) and isinstance(widths[0], int) else 320
         return Cost(
@@ -239,7 +249,7 @@ class Denoise(Node, type="denoise", version=1):
             latent=latent,
             conditioning=conditioning,
             sampler=self._chosen,
-            scheduler_config=model.components["scheduler"].config,
+            scheduler_config=scheduler_config(model),
             steps=self.steps,
             guidance=self.guidance,
             rescale=self.rescale,
@@ -249,6 +259,7 @@ class Denoise(Node, type="denoise", version=1):
             # Of a trajectory that lacks its first state alone, one step is done and dropped.
             end_step=max(until, part.start + 1),
             attention_slicing=self.attention_slicing,
+            micro=micro_of(self, model, latent.spec()),
         )
         with ctx.module(model, "unet") as unet:
             result = denoise(

@@ -10,6 +10,8 @@ from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.values import CLEAN, Image, ImageSpec, Latent, LatentSpec, Mask, MaskSpec, Model
 
+_OTHER_PROPORTIONS = 0.03
+"""Up to here, a mask is taken for one of the picture before it was resized to whole latent elements."""
 _NO_ALPHA = "write alpha: drop in its load-image node"
 
 
@@ -29,7 +31,7 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
     batch: int = Field(1, ge=1, le=1024)
     """How many pictures to make from one picture."""
     mask: Input[Mask] | None = None
-    """To paint into the picture: what is white in the mask is painted anew, what is black stays. Of the same size."""
+    """To paint into the picture: white in the mask is painted anew, black stays. Resized to the picture."""
 
     def components(self, model: Model) -> frozenset[str]:
         """The VAE."""
@@ -78,23 +80,25 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
         from sdflow.diffusion.inpaint import encode_for_inpaint
         from sdflow.diffusion.streams import streams_from_seeds
         from sdflow.diffusion.vae import encode_image
+        from sdflow.pictures.mask import resized
 
         batch = max(image.pixels.shape[0], self.batch)
         streams = streams_from_seeds(seeds_of(self.seed, batch))
         with ctx.module(model, "vae") as vae:
             if mask is None:
                 return encode_image(vae, image, streams, model.space, str(ctx.device))
+            sized = resized(mask, image.pixels.shape[2], image.pixels.shape[1])
             return encode_for_inpaint(
-                vae, image, mask, streams=streams, space=model.space, device=str(ctx.device)
+                vae, image, sized, streams=streams, space=model.space, device=str(ctx.device)
             )
 
 
 def _refuse_mask(mask: MaskSpec, image: ImageSpec) -> None:
-    if (mask.height, mask.width) != (image.height, image.width):
+    if abs(mask.width * image.height / (mask.height * image.width) - 1) > _OTHER_PROPORTIONS:
         raise Refusal(
             f"the mask is {mask.width}×{mask.height} and the picture {image.width}×{image.height}",
             field="mask",
-            hint="give a mask of the picture's size",
+            hint="give a mask of the picture's proportions",
         )
     if mask.batch != 1:
         raise Refusal(f"{mask.batch} masks: one serves the whole batch", field="mask")

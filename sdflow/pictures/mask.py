@@ -28,6 +28,23 @@ def mask_of(image: Image, channel: Channel, *, invert: bool = False) -> Mask:
     return Mask(255 - found if invert else found)
 
 
+def resized(mask: Mask, width: int, height: int) -> Mask:
+    """Masks of another size, by Lanczos' filter, as diffusers' pipelines resize theirs."""
+    import numpy as np
+    import PIL.Image
+
+    if mask.pixels.shape[1:] == (height, width):
+        return mask
+    return Mask(
+        np.stack(
+            [
+                np.array(PIL.Image.fromarray(item).resize((width, height), PIL.Image.Resampling.LANCZOS))
+                for item in mask.pixels
+            ]
+        )
+    )
+
+
 def picture_of(mask: Mask) -> Image:
     """A mask as a picture in grey, uint8[batch, height, width, 3]."""
     import numpy as np

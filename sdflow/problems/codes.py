@@ -1,7 +1,7 @@
 """Every code that sdflow can answer with, in one table; `docs/errors.md` is made from it.
 
 The hundreds are rooms: 1 the text and form of a recipe, 2 the graph, 3 models and input files,
-4 diffusion, 5 the store, 6 devices and running, 7 the command line.
+4 diffusion, 5 the store, 6 devices and running, 7 the command line, 8 what `sdflow lint` points at.
 """
 
 from dataclasses import dataclass
@@ -249,4 +249,27 @@ CODES: dict[str, Code] = {
     "SDF505": Code(
         "a stored value is damaged", "Its bytes changed on the disk. It was removed and is computed again."
     ),
+    # 8xx: what is valid and probably a mistake
+    "SDF801": Code(
+        "weights read as text", "A prompt is written for another language than the node's `weighting` reads."
+    ),
+    "SDF802": Code("LoRA tag in a prompt", "A prompt loads nothing; a LoRA is a node of its own."),
+    "SDF803": Code(
+        "negative prompt without effect", "With guidance of 1 or less the negative prompt is not used."
+    ),
+    "SDF804": Code(
+        "unpinned model", "A branch on the hub can hold something else tomorrow; a commit cannot."
+    ),
+    "SDF805": Code(
+        "size far from the model's own",
+        "Many more or fewer pixels than a model was trained on make worse pictures.",
+    ),
+    "SDF806": Code("uneven size", "A side is no multiple of 64, so that the UNet halves it unevenly."),
+    "SDF807": Code("unusual number of steps", "Far more or fewer steps than the sampler is used with."),
+    "SDF808": Code(
+        "much guidance for few steps", "A sampler for few steps burns pictures with so much guidance."
+    ),
+    "SDF809": Code("repeated words", "The same words stand in a prompt more than once."),
+    "SDF810": Code("unused param", "A param that nothing refers to changes nothing."),
+    "SDF811": Code("seed drawn anew", "With `seed: random` a recipe makes another picture each time."),
 }

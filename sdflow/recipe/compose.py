@@ -34,6 +34,7 @@ class Draft:
     fields: where the fields set with `-s` came from, by their name there: `nodes.sample.steps`.
     sources: the texts that positions point into, by file.
     unknown_at: places of values that cannot be known because of a problem; later problems there are no new ones.
+    unused: params of the recipe that neither a node nor the name of an output refers to.
     """
 
     composition: Composition
@@ -43,6 +44,7 @@ class Draft:
     fields: Mapping[str, Origin]
     sources: Mapping[str, str]
     unknown_at: frozenset[Position]
+    unused: tuple[str, ...] = ()
 
     def new(self, later: Iterable[Problem]) -> list[Problem]:
         """Those of some later problems that do not follow from the draft's own."""
@@ -110,6 +112,7 @@ def draft(recipe: RecipeFile, changes: Changes | None = None) -> Draft:
         {argument.name: Origin("-s", argument.at_value()) for argument in line.fields},
         {source.file: source.text for source in sources if source.text},
         templates.unknown_at,
+        tuple(name for name in recipe.recipe.params if name not in used),
     )
 
 

@@ -25,6 +25,7 @@ Commands:
   run       Run a recipe; only what changed is computed.
   plan      Say what a run would do, why, and what it would take.
   validate  Check recipes without running them.
+  lint      Point at what is probably a mistake.
   explain   Say why a node would run, or what it was made from.
   show      Show the results of a node.
   config    Print the recipe with everything filled in, and where each value
@@ -34,7 +35,7 @@ Commands:
   schema    Print the JSON Schema of recipes, for editors.
   new       Copy one of sdflow's recipes to start from.
   cache     Look at and clean up what is kept.
-  model     Describe models.
+  model     Describe and download models.
 
   Completion of commands, recipes, nodes and params: put eval
   "$(_SDFLOW_COMPLETE=bash_source sdflow)" into ~/.bashrc; zsh_source and

@@ -13,7 +13,7 @@ from sdflow.diffusion.streams import draw, generators_of, states_of, streams_fro
 from sdflow.diffusion.vae import decode_latent, encode_image
 from sdflow.problems import UserError
 from sdflow.values import CLEAN, Image, Latent, LatentSpace
-from tests.diffusion.conftest import Modules
+from tests.diffusion.conftest import Modules, XlModules
 from tests.diffusion.reference import SPACE, noise
 
 
@@ -154,6 +154,46 @@ def test_the_colours_of_a_trained_models_latents_are_nearly_those_of_its_picture
     assert made[0].mean() > 150
     assert made[1].mean() < 105
     assert abs(int(made[2].mean()) - 127) <= 1
+
+
+def test_the_colours_of_sdxls_latents() -> None:
+    """As diffusers' documentation has it: latents of zeros are a light grey, the first channel is brightness."""
+    flat = torch.zeros(3, 4, 2, 2)
+    flat[1, 0], flat[2, 3] = 1.0, 1.0
+    space = LatentSpace("sdxl", 4, 8)
+    made = latent_picture(Latent(flat, streams_from_seeds((1, 2, 3)), space, CLEAN)).pixels[:, 0, 0]
+    assert made.tolist() == [[150, 140, 130], [210, 200, 190], [80, 90, 95]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sdxls_pipeline_upcasts_what_no_file_asks_for(
+    xl: XlModules, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It decodes in float32 from float16, and encodes so from any precision; the VAE is left as it was."""
+    from diffusers import AutoencoderKL
+
+    written = {key: value for key, value in xl.vae.config.items() if key != "force_upcast"}
+    vae = AutoencoderKL.from_config(written).to(dtype).eval()
+    vae.load_state_dict(xl.vae.state_dict())
+    seen: list[tuple[str, torch.dtype]] = []
+    for name in ("encode", "decode"):
+        whole = getattr(vae, name)
+
+        def noting(
+            given: torch.Tensor, *more: Any, name: str = name, whole: Any = whole, **fields: Any
+        ) -> Any:
+            seen.append((name, given.dtype))
+            return whole(given, *more, **fields)
+
+        monkeypatch.setattr(vae, name, noting)
+    space = LatentSpace("sdxl", 4, 8)
+    grey = Image(np.full((1, 32, 32, 3), 90, dtype=np.uint8))
+    latent = encode_image(vae, grey, streams_from_seeds((1,)), space)
+    decode_latent(vae, latent, slicing=False, tiling=False)
+    decoded_in = torch.float32 if dtype == torch.float16 else dtype
+    assert seen == [("encode", torch.float32), ("decode", decoded_in)]
+    assert vae.dtype == dtype
+    assert torch.equal(latent.samples, latent.samples.to(dtype).float()), "scaled in the model's precision"
 
 
 def test_other_spaces_show_their_main_components() -> None:

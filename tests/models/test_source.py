@@ -1,5 +1,6 @@
 """What a user may write as the source of a model."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,15 @@ def test_what_is_no_source(base: Path, text: str, code: str, hint: str | None) -
     assert hint is None or hint in (caught.value.problem.hint or "")
     assert "secret" not in str(caught.value)
     assert "token=abc" not in str(caught.value)
+
+
+def test_the_table_of_copied_addresses_is_right(base: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/models.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(https:[^`]+|urn:[^`]+)`.* \| (`.+`) \|$", page, re.MULTILINE)
+    assert len(rows) == 6
+    for copied, means in rows:
+        source, *fields = re.findall(r"`([^`]+)`", means)
+        named = dict(field.split(": ") for field in fields)
+        expected = parse_source(source.replace("owner/name", "someone/model"), base)
+        found = parse_source(copied.replace("owner/name", "someone/model"), base)
+        assert found == (HubSource("someone/model", **named) if isinstance(expected, HubSource) else expected)

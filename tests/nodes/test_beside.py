@@ -72,6 +72,65 @@ def test_upscaling(upscaler: Path, tmp_path: Path) -> None:
     assert np.abs(pixels(files["a.png"]).astype(int) - np.asarray(theirs).astype(int)).max() <= 1
 
 
+def inpainting(folder: Path | str) -> Nodes:
+    return {
+        **edited(upscaling(folder), {"start": {"type": "init-latent-from-image", "noise-level": None}}),
+        "mask": {"type": "load-mask", "path": "mask.png"},
+    }
+
+
+@pytest.mark.parametrize(("channels", "strength"), [(9, 1.0), (9, 0.6), (4, 1.0), (4, 0.6)])
+def test_inpainting(tmp_path: Path, channels: int, strength: float) -> None:
+    """With a mask of another size: both sides resize it."""
+    import diffusers
+
+    folder = write_tiny(tmp_path / "model", in_channels=channels)
+    picture = photo(tmp_path, 64, 48)
+    mask = Pillow.new("L", (128, 96), 0)
+    mask.paste(255, (30, 20, 101, 70))
+    mask.save(tmp_path / "mask.png")
+    nodes = edited(
+        inpainting(folder), {"start": {"mask": "$mask"}, "sample": {"strength": strength, "steps": 4}}
+    )
+    files = Workbench(tmp_path).run(nodes, {"a.png": "$image"}).files
+    pipeline: Any = diffusers.StableDiffusionInpaintPipeline.from_pretrained(
+        folder, safety_checker=None, dtype=torch.float32
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(
+        "a red fox",
+        image=picture,
+        mask_image=mask,
+        negative_prompt="blurry",
+        strength=strength,
+        width=64,
+        height=48,
+        num_inference_steps=4,
+        guidance_scale=3.0,
+        generator=torch.Generator().manual_seed(7),
+    ).images[0]
+    assert np.abs(pixels(files["a.png"]).astype(int) - np.asarray(theirs).astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("size", "edits", "words"),
+    [
+        ((48, 64), {}, "mask is 48×64 and the picture 64×48"),
+        ((64, 48), {"start": {"mask": None}}, "9 input channels does not take a latent from init-latent"),
+    ],
+)
+def test_what_inpainting_refuses(
+    tmp_path: Path, size: tuple[int, int], edits: dict[str, dict[str, Any]], words: str
+) -> None:
+    photo(tmp_path, 64, 48)
+    Pillow.new("L", size, 255).save(tmp_path / "mask.png")
+    nodes = edited(
+        inpainting("builtin:tiny-inpaint"), {"start": {"mask": "$mask"}, "sample": {"strength": 1.0}}
+    )
+    with pytest.raises(UserError, match=words):
+        Workbench(tmp_path).run(edited(nodes, edits), {"a.png": "$image"})
+
+
 @pytest.mark.parametrize(
     ("edits", "mode", "words"),
     [

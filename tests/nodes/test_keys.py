@@ -171,6 +171,14 @@ MUTATIONS: dict[str, list[Row]] = {
         ("sample", {"steps": 4}, {"end-step": 3}),
         ("again", {"strength": None, "from": 0.25}, {"from": 0.5}),
         ("sample", {"steps": 4}, {"until": 0.5}),
+        ("again", {}, {"original-size": {"width": 16, "height": 24}}),
+        ("again", {}, {"target-size": {"width": 16, "height": 24}}),
+        ("again", {}, {"crop": {"top": 16, "left": 24}}),
+        ("again", {}, {"negative-original-size": {"width": 16, "height": 24}}),
+        ("again", {}, {"negative-target-size": {"width": 16, "height": 24}}),
+        ("again", {}, {"negative-crop": {"top": 16, "left": 24}}),
+        ("again", {}, {"aesthetic-score": 9.0}),
+        ("again", {}, {"negative-aesthetic-score": 0.5}),
         # Slices are computed in another order; on a model this small the bits may or may not move.
         ("again", {}, {"attention-slicing": True}),
     ],
@@ -200,8 +208,19 @@ MUTATIONS: dict[str, list[Row]] = {
         ("sheet", {}, {"background": "black"}),
     ],
 }
-ON_XL = {"prompt-2", "negative-2"}
+ON_XL = {
+    "prompt-2",
+    "negative-2",
+    "original-size",
+    "target-size",
+    "crop",
+    "negative-original-size",
+    "negative-target-size",
+    "negative-crop",
+}
 """Fields that need an SDXL model."""
+ON_REFINER = {"aesthetic-score", "negative-aesthetic-score"}
+"""Fields that need its refiner."""
 SAME_RESULT = {("again", "attention-slicing"), ("image", "tiling"), ("image", "slicing"), ("way", "item")}
 """Fields whose effect does not show at these sizes; their keys change all the same."""
 
@@ -237,7 +256,7 @@ def test_a_field_that_changes_the_result_changes_the_key(
     before: dict[str, Any],
     change: dict[str, Any],
 ) -> None:
-    model = "tiny_xl" if ON_XL & change.keys() else "tiny"
+    model = "tiny_xl" if ON_XL & change.keys() else "tiny_refiner" if ON_REFINER & change.keys() else "tiny"
     nodes = edited(everything(request.getfixturevalue(model)), {name: before})
     if kind == "preview" and "item" in change:
         nodes = edited(nodes, {"start": {"batch": 2}})

@@ -24,6 +24,10 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
     "negative-prompt": (("model=builtin:tiny", *SMALL), {"negative-prompt.png": None}),
     "watch-it-denoise": (("model=builtin:tiny", "steps=10", "size=64"), {"watch-it-denoise.png": None}),
     "regions": (("model=builtin:tiny", *SMALL), {"regions-5.png": (64, 64)}),
+    "inpaint": (
+        ("model=builtin:tiny-inpaint", "width=96", "height=64", "steps=4"),
+        {"inpaint-1.0.png": (96, 64)},
+    ),
     "x4-upscale": (("model=builtin:tiny-x4", "size=16", "steps=4"), {"x4-upscale-20.png": (64, 64)}),
     "parts": (
         ("text=builtin:tiny", "unet=builtin:tiny", "vae=builtin:tiny", "scheduler=builtin:tiny", *SMALL),

@@ -1,6 +1,11 @@
 """Samplers by name, and what planning has to know of them. Importing this needs no torch."""
 
-from sdflow.diffusion.samplers.configuration import keeps_own_scheduler, sampler_of_config, scheduler_facts
+from sdflow.diffusion.samplers.configuration import (
+    as_written,
+    keeps_own_scheduler,
+    sampler_of_config,
+    scheduler_facts,
+)
 from sdflow.diffusion.samplers.names import canonical
 from sdflow.diffusion.samplers.sampler import Sampler, missing_requirements
 from sdflow.diffusion.samplers.schedule import schedule_digest
@@ -17,6 +22,7 @@ __all__ = [
     "SAMPLERS",
     "Sampler",
     "StepRange",
+    "as_written",
     "canonical",
     "evaluations",
     "evaluations_per_step",

@@ -20,6 +20,24 @@ _COMMON: dict[str, Json] = {
 }
 
 
+_AS_WRITTEN = "_as_written"
+
+
+def as_written(config: Mapping[str, Json]) -> dict[str, Json]:
+    """A scheduler configuration, marked to be taken as it is: the pipelines for SDXL correct nothing."""
+    return {**config, _AS_WRITTEN: True}
+
+
+def is_as_written(config: Mapping[str, Json]) -> bool:
+    """Whether a configuration bears that mark."""
+    return config.get(_AS_WRITTEN) is True
+
+
+def unmarked(config: Mapping[str, Json]) -> dict[str, Json]:
+    """A configuration without the mark, as diffusers reads it."""
+    return {key: value for key, value in config.items() if key != _AS_WRITTEN}
+
+
 def corrected(config: Mapping[str, Json]) -> dict[str, Json]:
     """A scheduler configuration as `StableDiffusionPipeline`'s constructor leaves it.
 
@@ -27,6 +45,8 @@ def corrected(config: Mapping[str, Json]) -> dict[str, Json]:
     what is written in the configuration is corrected here: what it leaves out is a default of its class, and
     diffusers takes defaults from the class that a configuration is given to.
     """
+    if is_as_written(config):
+        return dict(config)
     changed: dict[str, Json] = {}
     if config.get("steps_offset", 1) != 1:
         changed["steps_offset"] = 1
@@ -76,7 +96,7 @@ def scheduler_facts(sampler: Sampler | None, config: Mapping[str, Json]) -> Sche
         "beta_schedule": schedule,
         "timestep_spacing": about.spacing,
     }
-    if own:
+    if own and not is_as_written(config):
         # The pipeline also corrects what its own scheduler takes from its class's defaults.
         defaults["steps_offset"] = 1
     given = {**corrected(config), **({} if own or sampler is None else sampler.overrides)}

@@ -10,7 +10,13 @@ import diffusers
 import torch
 
 from sdflow.composition import Json
-from sdflow.diffusion.samplers.configuration import corrected, keeps_own_scheduler, own_class
+from sdflow.diffusion.samplers.configuration import (
+    corrected,
+    is_as_written,
+    keeps_own_scheduler,
+    own_class,
+    unmarked,
+)
 from sdflow.diffusion.samplers.sampler import Sampler, missing_requirements
 from sdflow.diffusion.samplers.table import SAMPLERS
 from sdflow.problems import UserError, problem
@@ -64,8 +70,7 @@ def _pristine(name: str | None, config: bytes) -> Scheduler:
     plain: dict[str, Json] = json.loads(config)
     sampler = None if name is None else SAMPLERS[name]
     if sampler is None or keeps_own_scheduler(sampler, plain):
-        own: Scheduler = _class(own_class(plain)).from_config(plain)
-        _correct_like_the_pipeline(own)
+        own: Scheduler = _own(plain, own_class(plain))
         return own
     made: Scheduler = _class(sampler.class_name).from_config(_base_config(plain), **sampler.overrides)
     return made
@@ -89,11 +94,17 @@ def missing_package(sampler: Sampler) -> UserError:
 def _base_config(config: dict[str, Json]) -> Mapping[str, Any]:
     """`pipe.scheduler.config` as a user meets it, with its class's defaults noted as such."""
     if not hasattr(diffusers, str(config.get("_class_name"))):
-        return corrected(config)
-    own = _class(str(config["_class_name"])).from_config(config)
-    _correct_like_the_pipeline(own)
-    noted: Mapping[str, Any] = own.config
+        return unmarked(corrected(config))
+    noted: Mapping[str, Any] = _own(config, str(config["_class_name"])).config
     return noted
+
+
+def _own(config: dict[str, Json], class_name: str) -> Any:
+    """The model's own scheduler as its pipeline has it."""
+    made = _class(class_name).from_config(unmarked(config))
+    if not is_as_written(config):
+        _correct_like_the_pipeline(made)
+    return made
 
 
 def _correct_like_the_pipeline(scheduler: Any) -> None:
