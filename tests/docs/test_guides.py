@@ -1,0 +1,131 @@
+"""The pages for those who come from elsewhere: every program there draws the picture of the recipe beside it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from sdflow.composing import compose_file
+from sdflow.composition import Composition
+from sdflow.recipe import Changes
+from sdflow.workflow import Session, Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+SKETCH = Path(__file__).parents[2] / "recipes" / "assets" / "sketch.png"
+SIZE = 64
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A program and the recipe beside it."""
+
+    heading: str
+    program: str
+    recipe: str
+
+
+def pairs() -> Iterator[Pair]:
+    """The sections of the page that have both."""
+    for section in (DOCS / "from-diffusers.md").read_text(encoding="utf-8").split("\n## ")[1:]:
+        found = dict(re.findall(r"^```(python|yaml)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+        if "python" in found:
+            yield Pair(section.partition("\n")[0], found["python"], found["yaml"])
+
+
+PAIRS = tuple(pairs())
+
+
+def test_every_program_of_the_tutorial_is_there() -> None:
+    assert [pair.heading for pair in PAIRS] == [
+        "Text to image",
+        "The loop written out",
+        "Image to image",
+        "Negative prompt",
+        "A community model",
+        "Painting into a picture",
+        "Four times as large",
+        "Several prompts",
+    ]
+
+
+@pytest.fixture(scope="module")
+def tiny_inpaint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose UNet is shown a mask."""
+    from sdflow.models.tiny import write_tiny
+
+    return write_tiny(tmp_path_factory.mktemp("inpaint"), in_channels=9)
+
+
+@pytest.fixture(scope="module")
+def tiny_x4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An upscaler."""
+    from sdflow.models.tiny import write_tiny
+
+    return write_tiny(tmp_path_factory.mktemp("x4"), in_channels=7)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    return Session(Settings(device="cpu", cache=tmp_path_factory.mktemp("guides") / "cache"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The pictures that the pages speak of."""
+    with Pillow.open(SKETCH) as sketch:
+        for name in ("sketch", "photo"):
+            sketch.convert("RGB").save(tmp_path / f"{name}.png")
+    mask = Pillow.new("L", (SIZE, SIZE), 0)
+    mask.paste(255, (8, 8, 40, 48))
+    mask.save(tmp_path / "mask.png")
+    return tmp_path
+
+
+@pytest.fixture
+def models(tiny: Path, tiny_inpaint: Path, tiny_x4: Path) -> Mapping[str, Path]:
+    """Small models in place of those on the pages."""
+    return {
+        "stable-diffusion-v1-5/stable-diffusion-v1-5": tiny,
+        "prompthero/openjourney": tiny,
+        "stabilityai/sd-vae-ft-mse": tiny / "vae",
+        "stable-diffusion-v1-5/stable-diffusion-inpainting": tiny_inpaint,
+        "stabilityai/stable-diffusion-x4-upscaler": tiny_x4,
+    }
+
+
+def small(path: Path, models: Mapping[str, Path], session: Session) -> Composition:
+    """A recipe with small models, and pictures of an eighth of their size."""
+    recipe = path.read_text(encoding="utf-8")
+    params = {name: str(models[source]) for name, source in re.findall(r"(\w+): ([\w.-]+/[\w.-]+)", recipe)}
+    params |= {name: str(int(value) // 8) for name, value in re.findall(r"(size): (\d+)", recipe)}
+    changes = Changes(params=tuple(f"{name}={value}" for name, value in params.items()))
+    return compose_file(path, changes, session.registry)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=[pair.heading for pair in PAIRS])
+def test_a_program_draws_the_picture_of_its_recipe(
+    pair: Pair,
+    folder: Path,
+    models: Mapping[str, Path],
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = folder / "recipe.yaml"
+    path.write_text(pair.recipe, encoding="utf-8")
+    result = session.run(small(path, models, session), out=folder)
+    assert not result.failed
+    program = pair.program.replace("512", str(SIZE)).replace("128", str(SIZE // 4))
+    for name, source in models.items():
+        program = program.replace(f'"{name}"', repr(str(source)))
+    monkeypatch.chdir(folder)
+    variables: dict[str, Any] = {}
+    exec(compile(program, pair.heading, "exec"), variables)  # the page's own program
+    theirs = np.asarray(variables["image"]).astype(int)
+    picture = next(file for name, file in result.files.items() if not re.search(r"-\d+\.png", name))
+    # Loaded by two libraries into memory of different alignment, so not to the bit: one level of 255 at most.
+    assert np.abs(np.asarray(Pillow.open(picture)).astype(int) - theirs).max() <= 1
