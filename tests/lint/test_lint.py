@@ -113,6 +113,32 @@ def test_what_is_probably_a_mistake(folder: Path, case: str) -> None:
     assert (found.position.line, found.position.column) == (line, column)
 
 
+COMFY = ("model: $model, prompt:", "model: $model, weighting: comfy, prompt:")
+A1111 = ("model: $model, prompt:", "model: $model, weighting: a1111, prompt:")
+
+
+@pytest.mark.parametrize(
+    ("language", "prompt", "hint"),
+    [
+        (None, "'a ((red)) fox'", "weighting: a1111"),
+        (None, "'a red fox, embedding:pretty'", "weighting: comfy"),
+        (COMFY, "'a (red:1.3) fox'", None),
+        (COMFY, "'a [red|blue] fox'", "weighting: a1111"),
+        (COMFY, "'a fox BREAK red'", "weighting: a1111"),
+        (A1111, "'a (red:1.3) [fox|cat] BREAK [red:blue:0.4] [[snow]]'", None),
+        (A1111, "'a red fox, embedding:pretty'", "weighting: comfy"),
+    ],
+)
+def test_what_another_language_means(
+    folder: Path, language: tuple[str, str] | None, prompt: str, hint: str | None
+) -> None:
+    """Signs are pointed at where the language of the node does not have them, with one that does."""
+    edits = (("a red fox in the snow", prompt), *((language,) if language else ()))
+    found = findings(folder, edits)
+    assert [it.code for it in found] == (["SDF801"] if hint else [])
+    assert all(hint in str(it.hint) for it in found if hint)
+
+
 @pytest.mark.parametrize("case", FINE)
 def test_what_is_no_mistake(folder: Path, case: str) -> None:
     assert findings(folder, FINE[case]) == []
