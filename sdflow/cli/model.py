@@ -52,6 +52,10 @@ def _place_options(function: F) -> F:
 @click.option(
     "--dtype", type=click.Choice(_DTYPES), default="auto", show_default=True, help="Precision to load in."
 )
+@click.option("--config", metavar="SOURCE", help="Where the configuration of a single file comes from.")
+@click.option(
+    "--prediction-type", type=click.Choice(("epsilon", "v_prediction")), help="What the UNet predicts."
+)
 @opt.session_options
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def show(source: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click calls by name
@@ -59,7 +63,7 @@ def show(source: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001 - 
     from sdflow.models.describe import component_rows, human_size
     from sdflow.models.request import ModelRequest
 
-    wanted = {name: options.pop(name) for name in (*_PLACE, "dtype")}
+    wanted = {name: options.pop(name) for name in (*_PLACE, "dtype", "config", "prediction_type")}
     with opt.session_of(options).closing() as session:
         model = session.describe_model(ModelRequest(source, **wanted), Path.cwd())
     rows = component_rows(model)

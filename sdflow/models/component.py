@@ -1,6 +1,6 @@
 """One component of a model: where it is in a place, and what it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sdflow.composition import Json
@@ -36,11 +36,29 @@ TEXT_ENCODERS = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextMod
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A component, and whether its weights are of the wanted variant and in the preferred format."""
+    """A component, and whether its weights are of the wanted variant and in the preferred format.
+
+    `of_family` is there where the file fits several families: it gives the component as it is in one of them.
+    """
 
     component: Component
     wanted_variant: bool = True
     preferred: bool = True
+    of_family: Callable[[str], Component] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the configuration of a component says: what is built, and from what.
+
+    `written` is the configuration as it stands in the file, `config` as it is read.
+    """
+
+    folder: str
+    library: str
+    class_name: str
+    written: dict[str, Json]
+    config: dict[str, Json]
 
 
 def find_component(place: Place, role: str, dtype: str) -> Found:
@@ -50,18 +68,32 @@ def find_component(place: Place, role: str, dtype: str) -> Found:
         Refused: it is missing, broken, or of a kind that sdflow does not load.
     """
     tree, root = place.tree, place.root
+    if role in TOKENIZERS:
+        index = read_optional_json(tree, root, "model_index.json")
+        folder = _folder_of(tree, root, role, in_pipeline=is_pipeline(tree, root))
+        return Found(_tokenizer(tree, folder, role, _listed_class(index, role)))
+    it = described(place, role)
+    if role in CONFIG_FILE:
+        location = tree.location(it.folder, frozenset({CONFIG_FILE[role]}))
+        return Found(Component(role, it.library, it.class_name, it.config, (), "", 0, 0, location))
+    return _weighted(place, role, it, dtype)
+
+
+def described(place: Place, role: str) -> Described:
+    """The configuration of the component that has `role` in a place; its weights need not be there.
+
+    Raises:
+        Refused: it is missing, broken, or of a kind that sdflow does not load.
+    """
+    tree, root = place.tree, place.root
     index = read_optional_json(tree, root, "model_index.json")
     folder = _folder_of(tree, root, role, in_pipeline=is_pipeline(tree, root))
-    if role in TOKENIZERS:
-        return Found(_tokenizer(tree, folder, role, _listed_class(index, role)))
     config = _read_config(tree, folder, role)
     library, class_name = check_component(
         tree.label, role, *(_listed_class(index, role) or _own_class(config, role))
     )
-    if role in CONFIG_FILE:
-        location = tree.location(folder, frozenset({CONFIG_FILE[role]}))
-        return Found(Component(role, library, class_name, cleaned(config), (), "", 0, 0, location))
-    return _weighted(place, folder, role, (library, class_name), config=config, dtype=dtype)
+    read = with_effective_sample_size(config) if role == "unet" else text_config(config)
+    return Described(folder, library, class_name, config, cleaned(read))
 
 
 def peek_config(place: Place, role: str) -> Mapping[str, Json]:
@@ -141,15 +173,13 @@ def _tokenizer(tree: Tree, folder: str, role: str, listed: tuple[Json, Json] | N
     return Component(role, library, class_name, {}, files, "", 0, 0, location)
 
 
-def _weighted(
-    place: Place, folder: str, role: str, built: tuple[str, str], *, config: dict[str, Json], dtype: str
-) -> Found:
-    tree, (library, class_name) = place.tree, built
-    if "quantization_config" in config:
+def _weighted(place: Place, role: str, it: Described, dtype: str) -> Found:
+    tree, folder = place.tree, it.folder
+    if "quantization_config" in it.written:
         raise Refused(
             "SDF303", f"the {role.replace('_', ' ')} of {tree.label} is quantized", hint="Take the original."
         )
-    choice = choose_weights(tree, folder, library, place.variant)
+    choice = choose_weights(tree, folder, it.library, place.variant)
     if choice is None:
         known = variants_in(tree, folder)
         if known:
@@ -157,14 +187,12 @@ def _weighted(
         raise Refused(
             "SDF306", f"the {role.replace('_', ' ')} of {tree.label} has no weight file that sdflow reads"
         )
-    prefix = "text_model." if is_whole_clip(config) else ""
-    facts = weight_facts(tree, folder, choice, prefix)
-    kept = with_effective_sample_size(config) if role == "unet" else text_config(config)
+    facts = weight_facts(tree, folder, choice, "text_model." if is_whole_clip(it.written) else "")
     component = Component(
         role,
-        library,
-        class_name,
-        cleaned(kept),
+        it.library,
+        it.class_name,
+        it.config,
         _files(tree, folder, choice.names),
         dtype,
         facts.parameters,

@@ -1,10 +1,18 @@
 """A model as `sdflow model show` tells it: rows of plain data, and a table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sdflow.models.pickle_header import read_pickle_header
+from sdflow.models.pickle_names import CodeInPickleError
 from sdflow.models.request import ROLES
-from sdflow.models.safetensors_header import DTYPES, BrokenHeaderError, read_header
+from sdflow.models.safetensors_header import (
+    BYTES,
+    DTYPES,
+    BrokenHeaderError,
+    TensorInfo,
+    read_header,
+)
 from sdflow.values import Component, Model
 
 
@@ -30,7 +38,12 @@ class ComponentRow:
 def component_rows(model: Model) -> tuple[ComponentRow, ...]:
     """One row for each component, in the order in which a prompt becomes a picture."""
     roles = sorted(model.components, key=lambda role: ROLES.index(role) if role in ROLES else len(ROLES))
-    return tuple(_row(model.components[role]) for role in roles)
+    rows = [_row(model.components[role]) for role in roles]
+    files = [model.components[role].files for role in roles]
+    # What several components share is downloaded once.
+    return tuple(
+        replace(row, download=0) if files[place] in files[:place] else row for place, row in enumerate(rows)
+    )
 
 
 def component_table(rows: Sequence[ComponentRow]) -> str:
@@ -61,7 +74,7 @@ def _row(component: Component) -> ComponentRow:
         component.role,
         component.class_name,
         component.parameters,
-        sum(file.size for file in component.files),
+        _stored_size(component),
         stored_dtype(component),
         component.dtype,
         component.digest,
@@ -73,18 +86,34 @@ def _row(component: Component) -> ComponentRow:
 
 def stored_dtype(component: Component) -> str:
     """The dtype of most weights on disk, where the files are here and tell."""
-    folder = component.location.folder
     counts: dict[str, int] = {}
-    for file in component.files:
-        if folder is None or not file.name.endswith(".safetensors"):
-            return ""
-        try:
-            for info in read_header(folder / file.name).values():
-                counts[info.dtype] = counts.get(info.dtype, 0) + info.elements
-        except (OSError, BrokenHeaderError):
-            return ""
+    for info in _stored(component):
+        counts[info.dtype] = counts.get(info.dtype, 0) + info.elements
     known = {dtype: count for dtype, count in counts.items() if dtype in DTYPES}
     return DTYPES[max(known, key=lambda dtype: known[dtype])] if known else ""
+
+
+def _stored_size(component: Component) -> int:
+    """Bytes on disk: of whole files, or of the tensors of this component where a file holds more."""
+    inside = (
+        sum(info.elements * BYTES.get(info.dtype, 0) for info in _stored(component)) if component.part else 0
+    )
+    return inside or sum(file.size for file in component.files)
+
+
+def _stored(component: Component) -> list[TensorInfo]:
+    """The tensors of a component as its files tell them; none where they are not here or do not tell."""
+    folder, found = component.location.folder, []
+    for file in component.files:
+        if folder is None or component.role.startswith("tokenizer"):
+            return []
+        read = read_header if file.name.endswith(".safetensors") else read_pickle_header
+        try:
+            tensors = read(folder / file.name)
+        except (OSError, BrokenHeaderError, CodeInPickleError):
+            return []
+        found += [info for name, info in tensors.items() if name.startswith(component.part)]
+    return found
 
 
 def _cells(row: ComponentRow) -> tuple[str, ...]:

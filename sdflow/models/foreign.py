@@ -42,9 +42,9 @@ def refuse_foreign(tree: Tree, root: str) -> Refused:
     single = sorted(name for name in names if name.endswith((".safetensors", ".ckpt")))
     if single:
         return Refused(
-            "SDF303",
-            f"{label} holds single-file checkpoints (`{single[0]}`), which are not read yet",
-            hint="Convert it to a diffusers folder, and name that.",
+            "SDF304",
+            f"{label} is a folder of single files, and no model itself",
+            hint=f"Name the file: `{single[0]}`, or with `file:` beside `source:`.",
         )
     return Refused(
         "SDF304", f"{label} holds no model: there is no `model_index.json`", hint=_listed(names | folders)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from sdflow.models.checkpoint.convert import converted
 from sdflow.models.state_dict import fit_keys, read_weights
 from sdflow.problems import NodeFailedError
 from sdflow.values import Component
@@ -49,7 +50,7 @@ def _class(component: Component) -> Any:
 
 def _tokenizer(component: Component, folder: Path) -> Any:
     """Through `CLIPTokenizer`, which reads both its old files and `tokenizer.json`."""
-    return _class(component).from_pretrained(str(folder), local_files_only=True)
+    return _class(component).from_pretrained(str(folder), local_files_only=True, **component.config)
 
 
 def _on_meta(component: Component) -> "torch.nn.Module":
@@ -76,7 +77,7 @@ def _give_weights(
 ) -> None:
     dtype: torch.dtype = getattr(torch, component.dtype)
     files = [folder / file.name for file in component.files]
-    stored = fit_keys(module, read_weights(files))
+    stored = fit_keys(module, converted(component, module.config, read_weights(files, component.part)))
     _check(module, stored, component)
     weights = {name: _own(tensor, dtype, device) for name, tensor in stored.items()}
     module.load_state_dict(weights, strict=True, assign=True)

@@ -66,7 +66,12 @@ def read_pickle(file: Path) -> PickleHeader:
         if start.startswith(b"PK\x03\x04"):
             return _zipped(stream)
         if start[:1] != b"\x80":
-            raise BrokenHeaderError("is not a PyTorch checkpoint")
+            named = (
+                "is a safetensors file under another name"
+                if start[8:10] == b'{"'
+                else "is not a PyTorch checkpoint"
+            )
+            raise BrokenHeaderError(named)
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             return _legacy(mapped, size)
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from sdflow.models.checkpoint.recognise import Checkpoint, read_checkpoint
 from sdflow.models.context import Context
 from sdflow.models.hub_open import hub_tree, listed_tree
-from sdflow.models.one_file import completed, find_one_file, local_tree
+from sdflow.models.one_file import OneFile, completed, find_one_file, local_tree
 from sdflow.models.refused import Refused
 from sdflow.models.request import PartRequest
-from sdflow.models.single_file import refuse_single_file
 from sdflow.models.source import parse_source
 from sdflow.models.source_kinds import BuiltinSource, FolderSource, HubSource
 from sdflow.models.tree import Tree, join
@@ -17,12 +17,18 @@ from sdflow.problems import nearest
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The files of a source, the folder in it that was asked for, and the wanted variant of its weights."""
+    """The files of a source, the folder in it that was asked for, and the wanted variant of its weights.
+
+    Of a single file there is `file`, what is in it; and `config`, the place that its configuration comes from, where
+    the request names one.
+    """
 
     tree: Tree
     root: str
     variant: str | None
     request: PartRequest
+    file: Checkpoint | None = None
+    config: "Place | None" = None
 
 
 def open_place(request: PartRequest, context: Context) -> Place:
@@ -35,7 +41,14 @@ def open_place(request: PartRequest, context: Context) -> Place:
     request = completed(request, source)
     one = find_one_file(source, request, context)
     if one is not None:
-        raise refuse_single_file(one)
+        return _file(one, request, context)
+    if request.config is not None:
+        raise Refused(
+            "SDF214",
+            "only a single file takes its configuration from elsewhere",
+            hint="Leave it out.",
+            field="config",
+        )
     if request.sha256 is not None:
         raise Refused(
             "SDF319",
@@ -56,6 +69,23 @@ def open_listed(request: PartRequest, context: Context) -> Place:
     request = completed(request, source)
     repo = source.repo if isinstance(source, HubSource) else request.source
     return _place(listed_tree(repo, request.revision, context), request)
+
+
+def _file(one: OneFile, request: PartRequest, context: Context) -> Place:
+    """A single file; the names and shapes of its tensors are read now."""
+    if request.variant is not None:
+        raise Refused("SDF307", "a single file has no variants", hint="Leave `variant` out.", field="variant")
+    config = None
+    if request.config is not None:
+        try:
+            config = open_place(PartRequest(request.config), context)
+        except Refused as error:
+            raise error.about("config") from error
+        if config.file is not None:
+            message = f"{config.file.one.label} is a single file, which has no configuration"
+            raise Refused("SDF304", message, hint="Name a diffusers folder or a hub id.", field="config")
+    checkpoint = read_checkpoint(one, request.prediction_type)
+    return Place(one.tree, one.folder, None, request, checkpoint, config)
 
 
 def _place(tree: Tree, request: PartRequest) -> Place:

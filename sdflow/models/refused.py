@@ -14,6 +14,10 @@ class Refused(Exception):  # noqa: N818  # it ends one component's resolution an
         self.problem = Problem(code, message, hint=hint)
         self.field = field
 
+    def about(self, field: str) -> "Refused":
+        """The same, about another field."""
+        return Refused(self.problem.code, self.problem.message, hint=self.problem.hint, field=field)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -27,7 +27,8 @@ class PartRequest:
     """A place to take something from: a source as written, and for a hub id its branch, tag or commit.
 
     `variant` picks `….fp16.safetensors` and the like; `subfolder` is a folder inside the source, `file` one file
-    in it; `sha256` is what that file must have.
+    in it; `sha256` is what that file must have. `config` is where the configuration of a single file comes from (a
+    folder or a hub id), `prediction_type` what its UNet predicts.
     """
 
     source: str
@@ -36,6 +37,8 @@ class PartRequest:
     subfolder: str | None = None
     file: str | None = None
     sha256: str | None = None
+    config: str | None = None
+    prediction_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +58,41 @@ class AdapterRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A model: a source, and parts from places of their own. Without a source, all that its family has are parts."""
+    """A model: a source, and parts from places of their own. Without a source, all that its family has are parts.
+
+    `dtype` is one for all, or one for each role and `default` for the others. `prediction_type` replaces what the
+    scheduler's configuration says.
+    """
 
     source: str | None
     revision: str | None = None
     variant: str | None = None
     subfolder: str | None = None
-    dtype: Dtype = "auto"
+    dtype: Dtype | Mapping[str, Dtype] = "auto"
     parts: Mapping[str, PartRequest] = field(default_factory=dict)
     file: str | None = None
     sha256: str | None = None
+    config: str | None = None
+    prediction_type: str | None = None
 
     @property
     def base(self) -> PartRequest | None:
         """The place where everything comes from that is not a part."""
         if self.source is None:
             return None
-        return PartRequest(self.source, self.revision, self.variant, self.subfolder, self.file, self.sha256)
+        return PartRequest(
+            self.source,
+            self.revision,
+            self.variant,
+            self.subfolder,
+            self.file,
+            self.sha256,
+            self.config,
+            self.prediction_type,
+        )
+
+    def dtype_of(self, role: str) -> Dtype:
+        """The precision that a component is asked to have."""
+        if isinstance(self.dtype, str):
+            return self.dtype
+        return self.dtype.get(role, self.dtype.get("default", "auto"))

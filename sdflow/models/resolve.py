@@ -1,17 +1,18 @@
 """From a request to a model: plain data, and every problem at once. No torch, no weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from sdflow.composition import Json
 from sdflow.device import Device
+from sdflow.models.checkpoint.find import find_in_file, index_of, unet_config_of
 from sdflow.models.classes import check_pipeline, field_of
 from sdflow.models.component import Found, find_component, is_pipeline, peek_config
 from sdflow.models.config import read_optional_json
 from sdflow.models.context import Context
-from sdflow.models.family import build_model, family_of, roles_of
+from sdflow.models.family import build_model, family_of, is_xl, roles_of
 from sdflow.models.foreign import refuse_foreign
 from sdflow.models.hub_place import HubPlace
 from sdflow.models.misfits import misfits
@@ -51,15 +52,22 @@ def resolve_model(
     """
     place = hub or HubPlace.of_environment(cache_root, offline=offline)
     context = Context(base, memo, place, cache_root)
-    dtype = device.default_dtype if request.dtype == "auto" else request.dtype
-    parts = {role: _looked_up(part, (role,), dtype, context) for role, part in request.parts.items()}
-    whole = _base(request, parts, dtype, context)
+
+    def dtypes(role: str) -> str:
+        asked = request.dtype_of(role)
+        return device.default_dtype if asked == "auto" else asked
+
+    parts = {role: _looked_up(part, (role,), dtypes, context) for role, part in request.parts.items()}
+    whole = _base(request, parts, dtypes, context)
     findings = [Finding((error.field,), error.problem) for error in whole.refused.values()]
     for role, it in parts.items():
         findings += [Finding((role, error.field), error.problem) for error in it.refused.values()]
-    components = {
-        role: it.component for looked in (whole, *parts.values()) for role, it in looked.found.items()
-    }
+    components = _as_one(
+        {role: it for looked in (whole, *parts.values()) for role, it in looked.found.items()}
+    )
+    if request.prediction_type is not None and "scheduler" in components:
+        components["scheduler"] = _predicting(components["scheduler"], request.prediction_type)
+    findings += _idle_dtypes(request, components)
     if request.base is None:
         findings += _left_out(request, components)
     findings += misfits(components)
@@ -78,43 +86,70 @@ class _Looked:
     index: Mapping[str, Json] | None = None
 
 
+_Dtypes: TypeAlias = Callable[[str], str]
 _Roles: TypeAlias = Callable[[Place], tuple[str, ...]] | tuple[str, ...]
 
 
-def _base(request: ModelRequest, parts: Mapping[str, _Looked], dtype: str, context: Context) -> _Looked:
+def _base(request: ModelRequest, parts: Mapping[str, _Looked], dtypes: _Dtypes, context: Context) -> _Looked:
     """Everything that is not a part. Which roles there are to fill follows from the UNet, wherever that is from."""
     if request.base is None:
         return _Looked({}, {})
     unet = parts["unet"].found.get("unet") if "unet" in parts else None
 
     def roles(place: Place) -> tuple[str, ...]:
-        config = unet.component.config if unet else peek_config(place, "unet")
+        config = unet.component.config if unet else _unet_config(place)
         return tuple(role for role in roles_of(family_of(config)) if role not in request.parts)
 
-    return _looked_up(request.base, roles, dtype, context)
+    return _looked_up(request.base, roles, dtypes, context)
 
 
-def _looked_up(request: PartRequest, roles: _Roles, dtype: str, context: Context) -> _Looked:
+def _unet_config(place: Place) -> Mapping[str, Json]:
+    return peek_config(place, "unet") if place.file is None else unet_config_of(place, place.file)
+
+
+def _as_one(found: Mapping[str, Found]) -> dict[str, Component]:
+    """The components; a VAE alone in a file, which tells no family, is taken to be of the UNet's."""
+    unet = found["unet"].component.config if "unet" in found else {}
+    family = "x4-upscaler" if unet.get("num_class_embeds") else "sdxl" if is_xl(family_of(unet)) else "sd1"
+    return {role: it.of_family(family) if it.of_family else it.component for role, it in found.items()}
+
+
+def _predicting(scheduler: Component, prediction_type: str) -> Component:
+    return replace(scheduler, config={**scheduler.config, "prediction_type": prediction_type})
+
+
+def _idle_dtypes(request: ModelRequest, components: Mapping[str, Component]) -> Iterator[Finding]:
+    """A precision for a component that the model does not have."""
+    if isinstance(request.dtype, str) or "unet" not in components:
+        return
+    roles = {*roles_of(family_of(components["unet"].config)), "default"}
+    for role in request.dtype:
+        if role not in roles:
+            message = f"this model has no {role.replace('_', ' ')} to give a precision to"
+            yield Finding(("dtype", role), Problem("SDF308", message, hint="Leave it out."))
+
+
+def _looked_up(request: PartRequest, roles: _Roles, dtypes: _Dtypes, context: Context) -> _Looked:
     try:
-        return _resolve_place(request, roles, dtype, context)
+        return _resolve_place(request, roles, dtypes, context)
     except Refused as error:
         return _Looked({}, {"": error})
 
 
-def _resolve_place(request: PartRequest, roles: _Roles, dtype: str, context: Context) -> _Looked:
+def _resolve_place(request: PartRequest, roles: _Roles, dtypes: _Dtypes, context: Context) -> _Looked:
     place = open_place(request, context)
-    looked = _components(place, roles, dtype)
+    looked = _components(place, roles, dtypes)
     certain = not looked.refused and all(it.wanted_variant and it.preferred for it in looked.found.values())
     if place.tree.complete or certain:
         return looked
     # Only a part of the repository is here, and something was missed in it: the hub knows the rest.
     try:
-        return _components(open_listed(request, context), roles, dtype)
+        return _components(open_listed(request, context), roles, dtypes)
     except Refused as error:
         return replace(looked, refused={"": error} if looked.refused else {})
 
 
-def _components(place: Place, wanted: _Roles, dtype: str) -> _Looked:
+def _components(place: Place, wanted: _Roles, dtypes: _Dtypes) -> _Looked:
     found: dict[str, Found] = {}
     refused: dict[str, Refused] = {}
     roles = wanted(place) if callable(wanted) else wanted
@@ -126,7 +161,10 @@ def _components(place: Place, wanted: _Roles, dtype: str) -> _Looked:
             return _Looked({}, {"": error})
     for role in roles:
         try:
-            found[role] = find_component(place, role, dtype)
+            file, dtype = place.file, dtypes(role)
+            found[role] = (
+                find_in_file(place, file, role, dtype) if file else find_component(place, role, dtype)
+            )
         except Refused as error:
             refused[role] = error
     weighted = [it for role, it in found.items() if role in WEIGHTED]
@@ -137,6 +175,8 @@ def _components(place: Place, wanted: _Roles, dtype: str) -> _Looked:
 
 def _check_whole(place: Place) -> Mapping[str, Json] | None:
     """The `model_index.json` of a place, if any; refuse one that should be a whole model and is something else."""
+    if place.file is not None:
+        return index_of(place.file)
     if not is_pipeline(place.tree, place.root):
         raise refuse_foreign(place.tree, place.root)
     index = read_optional_json(place.tree, place.root, "model_index.json")

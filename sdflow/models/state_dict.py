@@ -24,8 +24,10 @@ _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": 
 """Names in files of diffusers < 0.17, and those of today."""
 
 
-def read_weights(files: Sequence[Path]) -> dict[str, torch.Tensor]:
+def read_weights(files: Sequence[Path], prefix: str = "") -> dict[str, torch.Tensor]:
     """The tensors of safetensors or PyTorch files, by name, mapped rather than read where that is possible.
+
+    With a `prefix`, those that have it alone, named without it; of the others nothing is read.
 
     Raises:
         NodeFailedError: a file is broken, or holds more than tensors.
@@ -33,21 +35,24 @@ def read_weights(files: Sequence[Path]) -> dict[str, torch.Tensor]:
     """
     tensors: dict[str, torch.Tensor] = {}
     for file in files:
-        tensors.update(_safetensors(file) if file.suffix == ".safetensors" else _pickled(file))
+        tensors.update(
+            _safetensors(file, prefix) if file.suffix == ".safetensors" else _pickled(file, prefix)
+        )
     return tensors
 
 
-def _safetensors(file: Path) -> dict[str, torch.Tensor]:
+def _safetensors(file: Path, prefix: str) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(file, framework="pt", device="cpu") as opened:
-            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # not a mapping
+            names = [name for name in opened.keys() if name.startswith(prefix)]  # noqa: SIM118  # not a mapping
+            return {name.removeprefix(prefix): opened.get_tensor(name) for name in names}
     except SafetensorError as error:
         raise NodeFailedError(f"`{file.name}` is broken: {error}", hint="Download it again.") from error
 
 
-def _pickled(file: Path) -> dict[str, torch.Tensor]:
+def _pickled(file: Path, prefix: str) -> dict[str, torch.Tensor]:
     """Through `weights_only`, with things that do nothing in place of what a training saves beside its weights."""
     try:
         foreign = read_pickle(file).foreign
@@ -64,7 +69,7 @@ def _pickled(file: Path) -> dict[str, torch.Tensor]:
     tensors = tensors_of(loaded, torch.Tensor)
     if not tensors:
         raise NodeFailedError(f"`{file.name}` holds no weights")
-    return tensors
+    return {name.removeprefix(prefix): it for name, it in tensors.items() if name.startswith(prefix)}
 
 
 def fit_keys(module: torch.nn.Module, stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -39,6 +39,8 @@ class Part(BaseModel):
     """One file of the source."""
     sha256: str | None = None
     """What that file must have."""
+    config: str | None = None
+    """For a single file: the folder or hub id of a diffusers model that has its configuration."""
 
 
 def _part(value: object) -> object:
@@ -49,9 +51,50 @@ Dtype = Literal["auto", "float32", "float16", "bfloat16"]
 _SHORT = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
+_DTYPES = [*get_args(Dtype), *_SHORT]
+
+
 def _dtype(name: str) -> str:
     return _SHORT.get(name, name)
 
+
+DtypeName = Annotated[Dtype, told(_dtype), WithJsonSchema({"enum": _DTYPES})]
+
+
+class Dtypes(BaseModel):
+    """A precision for each component."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, alias_generator=lambda name: name.replace("_", "-")
+    )
+
+    default: DtypeName = "auto"
+    """For the components that are not named."""
+    unet: DtypeName | None = None
+    vae: DtypeName | None = None
+    text_encoder: DtypeName | None = None
+    text_encoder_2: DtypeName | None = None
+
+    def by_role(self) -> dict[str, Dtype]:
+        """What is asked for each role that is named, and for `default`."""
+        return {name: it for name in type(self).model_fields if (it := getattr(self, name)) is not None}
+
+
+DtypeField = Annotated[
+    DtypeName | Dtypes,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": _DTYPES},
+                {
+                    "type": "object",
+                    "properties": {name.replace("_", "-"): {"enum": _DTYPES} for name in Dtypes.model_fields},
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
 
 PartField = Annotated[
     Part | None,
@@ -90,8 +133,12 @@ class LoadModel(Node, type="load-model", version=1):
     """One file of a hub repository, of a folder or of a version on Civitai."""
     sha256: str | None = None
     """What a single file must have; another one is refused. An https source needs it."""
-    dtype: Annotated[Dtype, told(_dtype), WithJsonSchema({"enum": [*get_args(Dtype), *_SHORT]})] = "auto"
-    """Precision; fp32, fp16 and bf16 are understood. auto is float16 on CUDA and float32 elsewhere."""
+    config: str | None = Field(None, min_length=1)
+    """For a single file of an unusual form: the folder or hub id of a diffusers model that has its configuration."""
+    prediction_type: Literal["epsilon", "v_prediction"] | None = None
+    """What the UNet predicts, in place of what the scheduler's configuration or the file says."""
+    dtype: DtypeField = "auto"
+    """Precision, or a mapping of it for components and `default`. auto is float16 on CUDA and float32 elsewhere."""
     unet: PartField = None
     """Another place for the UNet: a source, or a mapping of source, revision, variant, subfolder, file and sha256."""
     vae: PartField = None
@@ -120,7 +167,13 @@ class LoadModel(Node, type="load-model", version=1):
 
         parts = {
             role: PartRequest(
-                part.source, part.revision, part.variant, part.subfolder, part.file, part.sha256
+                part.source,
+                part.revision,
+                part.variant,
+                part.subfolder,
+                part.file,
+                part.sha256,
+                part.config,
             )
             for role in _PARTS
             if (part := getattr(self, role)) is not None
@@ -130,10 +183,12 @@ class LoadModel(Node, type="load-model", version=1):
             self.revision,
             self.variant,
             self.subfolder,
-            self.dtype,
+            self.dtype if isinstance(self.dtype, str) else self.dtype.by_role(),
             parts,
             self.file,
             self.sha256,
+            self.config,
+            self.prediction_type,
         )
         yield ModelNeed(self.token, request)
 

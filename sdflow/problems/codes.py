@@ -149,6 +149,10 @@ CODES: dict[str, Code] = {
         "A file on the web is named with its sha256: `sdflow model fetch` downloads it and tells it.",
     ),
     "SDF319": Code("another file", "A file has another sha256 than the recipe gives."),
+    "SDF320": Code(
+        "configuration unknown",
+        "A single file does not tell all of its configuration: `config` or `prediction-type` says the rest.",
+    ),
     # 34x: input pictures
     "SDF341": Code("no such picture", "The file of an input picture does not exist, or is a folder."),
     "SDF342": Code("not a picture", "The file holds something else than a picture, whatever its name says."),

@@ -9,7 +9,7 @@ import pytest
 from sdflow.composition import Json
 from sdflow.models.refused import ModelError
 from tests.models.conftest import Resolve
-from tests.models.layout import INDEX, UNET, VAE, safetensors, weights, write_json, write_pipeline
+from tests.models.layout import INDEX, UNET, VAE, weights, write_json, write_pipeline
 
 
 def _index(**changes: Json) -> Callable[[Path], None]:
@@ -71,7 +71,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "null vae": (_index(vae=[None, None]), "SDF306", "has no vae"),
     "lora": (_file("pytorch_lora_weights.safetensors"), "SDF303", "a LoRA"),
     "textual inversion": (_file("learned_embeds.bin"), "SDF303", "a textual inversion"),
-    "single file": (_file("v1-5.safetensors"), "SDF303", "single-file checkpoints"),
+    "single file": (_file("v1-5.safetensors"), "SDF304", "a folder of single files"),
     "pictures": (_file("cat.png"), "SDF304", "no `model_index.json`"),
     "vae alone": (_config(VAE), "SDF304", r"an autoencoder \(VAE\) alone"),
     "controlnet": (_config({"_class_name": "ControlNetModel"}), "SDF303", "a ControlNet"),
@@ -113,25 +113,3 @@ def test_what_a_folder_is(resolve: Resolve, tmp_path: Path, case: str) -> None:
     with pytest.raises(ModelError, match=words) as caught:
         resolve("./model")
     assert [problem.code for problem in caught.value.problems] == [code]
-
-
-SD1 = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
-
-
-@pytest.mark.parametrize(
-    ("tensors", "words"),
-    [
-        ({SD1: ("F16", (1, 768), bytes(1536))}, "a Stable Diffusion 1.x checkpoint"),
-        ({SD1: ("F16", (1, 1024), bytes(2048))}, "a Stable Diffusion 2.x checkpoint"),
-        ({"conditioner.embedders.0.w": ("F16", (1,), bytes(2))}, "a Stable Diffusion XL checkpoint"),
-        ({"lora_unet_down.lora_up.weight": ("F16", (1,), bytes(2))}, "a LoRA"),
-        ({"anything": ("F16", (1,), bytes(2))}, "single files are not read yet"),
-    ],
-)
-def test_single_files_are_told_apart(
-    resolve: Resolve, tmp_path: Path, tensors: dict[str, tuple[str, tuple[int, ...], bytes]], words: str
-) -> None:
-    (tmp_path / "file.safetensors").write_bytes(safetensors(tensors))
-    with pytest.raises(ModelError, match=words) as caught:
-        resolve("./file.safetensors")
-    assert caught.value.problems[0].code == "SDF303"
