@@ -13,12 +13,13 @@ from sdflow.models.family import family_of, roles_of
 from sdflow.models.load import load_component
 from sdflow.models.misfits import misfits
 from sdflow.models.refused import ModelError
-from sdflow.models.request import ROLES, ModelRequest, PartRequest
+from sdflow.models.request import ModelRequest, PartRequest
 from sdflow.models.tiny_xl import write_tiny_xl
 from sdflow.values import Component, LatentSpace
 from tests.models.conftest import Resolve
 from tests.models.layout import write_json
 
+ROLES = roles_of("sdxl")
 REFINER = ("tokenizer_2", "text_encoder_2", "unet", "vae", "scheduler")
 # Of the original files: what tells the families apart.
 ORIGINALS: dict[str, dict[str, Any]] = {
