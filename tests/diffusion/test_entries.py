@@ -93,6 +93,27 @@ def test_strengths_weigh_the_predictions(tiny: Modules) -> None:
     assert not close(made, denoise(equal, unet=tiny.unet).samples)
 
 
+def test_prompts_added_up_are_their_average_at_a_higher_scale(tiny: Modules) -> None:
+    """Negative plus scale times the sum of w · (positive - negative) (conjunction in arXiv:2206.01714; A1111's AND)."""
+    positive = [entry(tiny, "a horse", strength=1.0), entry(tiny, "a cat", strength=0.5)]
+    negative = entry(tiny, "blurry")
+    wanted = replace(with_entries(tiny, positive, [negative]), guidance=4.0 * 1.5)
+    scheduler = diffusers.DDIMScheduler.from_config(dict(wanted.scheduler_config))
+    scheduler.set_timesteps(wanted.steps)
+    sample = wanted.latent.samples
+    with torch.no_grad():
+        for timestep in scheduler.timesteps:
+            unwanted, *found = (
+                tiny.unet(sample, timestep, it.embeddings.expand(2, -1, -1), return_dict=False)[0]
+                for it in (negative, *positive)
+            )
+            guided = unwanted + 4.0 * sum(
+                it.strength * (prediction - unwanted) for it, prediction in zip(positive, found, strict=True)
+            )
+            sample = scheduler.step(guided, timestep, sample, return_dict=False)[0]
+    assert close(denoise(wanted, unet=tiny.unet).samples, sample)
+
+
 def test_areas_share_the_picture(tiny: Modules) -> None:
     positive = [entry(tiny, "a horse", area=LEFT), entry(tiny, "a cat", area=RIGHT)]
     negative = [entry(tiny, "blurry")]

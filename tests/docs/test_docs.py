@@ -76,7 +76,12 @@ RECIPES = [
         for name, block in blocks(page, "yaml")
         if block.startswith("sdflow: 1")
     ),
-    *((name, block) for name, block in blocks(REFERENCE, "yaml") if not block.startswith("sdflow: 1")),
+    *(
+        (name, block)
+        for page in (REFERENCE, ROOT / "docs" / "from-a1111.md")
+        for name, block in blocks(page, "yaml")
+        if not block.startswith("sdflow: 1")
+    ),
 ]
 
 

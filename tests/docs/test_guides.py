@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image as Pillow
 
 from sdflow.composing import compose_file
 from sdflow.composition import Composition
+from sdflow.diffusion.samplers import canonical
 from sdflow.recipe import Changes
 from sdflow.workflow import Session, Settings
+from tests.docs.test_docs import blocks
 
 DOCS = Path(__file__).parents[2] / "docs"
 SKETCH = Path(__file__).parents[2] / "recipes" / "assets" / "sketch.png"
@@ -38,6 +41,8 @@ def pairs() -> Iterator[Pair]:
 
 
 PAIRS = tuple(pairs())
+PAGE = DOCS / "from-a1111.md"
+RECIPES = [(name, block) for name, block in blocks(PAGE, "yaml") if block.startswith("sdflow: 1")]
 
 
 def test_every_program_of_the_tutorial_is_there() -> None:
@@ -95,15 +100,17 @@ def models(tiny: Path, tiny_inpaint: Path, tiny_x4: Path) -> Mapping[str, Path]:
         "stabilityai/sd-vae-ft-mse": tiny / "vae",
         "stable-diffusion-v1-5/stable-diffusion-inpainting": tiny_inpaint,
         "stabilityai/stable-diffusion-x4-upscaler": tiny_x4,
+        "./models/dreamshaper_8.safetensors": tiny,
     }
 
 
 def small(path: Path, models: Mapping[str, Path], session: Session) -> Composition:
     """A recipe with small models, and pictures of an eighth of their size."""
-    recipe = path.read_text(encoding="utf-8")
-    params = {name: str(models[source]) for name, source in re.findall(r"(\w+): ([\w.-]+/[\w.-]+)", recipe)}
-    params |= {name: str(int(value) // 8) for name, value in re.findall(r"(size): (\d+)", recipe)}
-    changes = Changes(params=tuple(f"{name}={value}" for name, value in params.items()))
+    params: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["params"]
+    params["size"] //= 8
+    changed = {name: value for name, value in params.items() if name == "size"}
+    changed |= {name: models[value] for name, value in params.items() if "/" in str(value)}
+    changes = Changes(params=tuple(f"{name}={value}" for name, value in changed.items()))
     return compose_file(path, changes, session.registry)
 
 
@@ -129,3 +136,23 @@ def test_a_program_draws_the_picture_of_its_recipe(
     picture = next(file for name, file in result.files.items() if not re.search(r"-\d+\.png", name))
     # Loaded by two libraries into memory of different alignment, so not to the bit: one level of 255 at most.
     assert np.abs(np.asarray(Pillow.open(picture)).astype(int) - theirs).max() <= 1
+
+
+@pytest.mark.parametrize(("name", "block"), RECIPES, ids=[name for name, _ in RECIPES])
+def test_a_recipe_draws(
+    name: str, block: str, folder: Path, models: Mapping[str, Path], session: Session
+) -> None:
+    path = folder / f"{name.replace(':', '-')}.yaml"
+    path.write_text(block, encoding="utf-8")
+    result = session.run(small(path, models, session), out=folder)
+    assert not result.failed
+    assert result.files
+    for file in result.files.values():
+        with Pillow.open(file) as picture:
+            assert len(set(picture.convert("L").tobytes())) > 20, "a picture of one colour is none"
+
+
+def test_the_samplers_of_the_other_program_have_their_names() -> None:
+    for block in (block for _, block in blocks(PAGE, "yaml")):
+        for name in re.findall(r"sampler: ([A-Z][^,}\]#\n]*)", block):
+            assert canonical(name.strip()).name
