@@ -6,12 +6,14 @@ diffusers saves `{word: vectors}`; A1111 `{string_to_param: {"*": vectors}, …}
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from sdflow.models.one_file import OneFile
 from sdflow.models.pickle_header import read_pickle_header
 from sdflow.models.pickle_names import CodeInPickleError
 from sdflow.models.refused import Refused
 from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo, read_header
+from sdflow.values import AdapterFacts
 
 _OF_A1111 = ("string_to_param.*", "emb_params")
 _ENCODERS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
@@ -40,6 +42,18 @@ class EmbeddingFile:
     by_role: Mapping[str, Vectors]
 
 
+def embedding_facts(one: OneFile) -> AdapterFacts:
+    """What planning knows of a textual inversion; its file is brought here, for it is small.
+
+    Raises:
+        Refused: it cannot be had, is broken, or no textual inversion.
+    """
+    found = read_embedding_file(one.fetch(), one.label)
+    vectors = {role: (it.count, it.width) for role, it in found.by_role.items()}
+    word = found.word or PurePosixPath(one.name).stem
+    return AdapterFacts("embedding", one.weight_file, one.location, one.label, token=word, vectors=vectors)
+
+
 def read_embedding_file(file: Path, label: str) -> EmbeddingFile:
     """What a file holds. Nothing of it is run, and torch is not needed.
 
@@ -50,8 +64,10 @@ def read_embedding_file(file: Path, label: str) -> EmbeddingFile:
         if file.suffix.lower() == ".safetensors":
             return embedding_in(read_header(file), label)
         return embedding_in(read_pickle_header(file), label)
-    except (BrokenHeaderError, CodeInPickleError) as error:
-        raise Refused("SDF305", f"{label} {error}") from error
+    except CodeInPickleError as error:
+        raise Refused("SDF316", f"{label} {error}", hint="sdflow runs no code from a file.") from error
+    except BrokenHeaderError as error:
+        raise Refused("SDF305", f"{label} {error}", hint="Download the file again.") from error
     except OSError as error:
         raise Refused("SDF302", f"{label} cannot be read: {error.strerror}") from error
 
@@ -101,4 +117,4 @@ def _no_embedding(tensors: Mapping[str, TensorInfo], label: str) -> Refused:
         listed = ", ".join(f"`{name}` {list(tensors[name].shape)}" for name in names[:3])
         what = f"holds {listed or 'no tensors'}{' and more' if len(names) > 3 else ''}"  # noqa: PLR2004
     hint = "It has `emb_params`, `string_to_param`, `clip_l` and `clip_g`, or one tensor under its word."
-    return Refused("SDF305", f"{label} is no textual inversion: it {what}", hint=hint)
+    return Refused("SDF332", f"{label} is no textual inversion: it {what}", hint=hint)

@@ -14,6 +14,7 @@ from sdflow.nodes.init_latent import InitLatent
 from sdflow.nodes.init_latent_from_image import InitLatentFromImage
 from sdflow.nodes.init_latent_from_small_image import InitLatentFromSmallImage
 from sdflow.nodes.limit_conditioning import LimitConditioning
+from sdflow.nodes.load_embedding import LoadEmbedding
 from sdflow.nodes.load_image import LoadImage
 from sdflow.nodes.load_mask import LoadMask
 from sdflow.nodes.load_model import LoadModel
@@ -26,6 +27,7 @@ from sdflow.nodes.zero_conditioning import ZeroConditioning
 
 BUILT_IN = (
     LoadModel,
+    LoadEmbedding,
     EncodePrompt,
     CombineConditioning,
     RegionalConditioning,

@@ -176,11 +176,12 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
         from sdflow.diffusion.text import TextEncoder, encode_prompts
 
         used = self._used(model)
+        bare = with_used_words(model, dict.fromkeys(used, ()))
         with ExitStack() as stack:
             encoders = [
                 TextEncoder(
-                    stack.enter_context(ctx.module(model, tokenizer)),
-                    stack.enter_context(ctx.module(model, encoder)),
+                    stack.enter_context(ctx.module(bare, tokenizer)),
+                    stack.enter_context(ctx.module(bare, encoder)),
                     learned_words(used[encoder], encoder),
                 )
                 for tokenizer, encoder in _encoders(model)

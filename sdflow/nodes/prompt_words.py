@@ -25,7 +25,7 @@ def used_words(component: Component, texts: Iterable[str], weighting: Weighting)
 
 
 def with_used_words(model: Model, used: Mapping[str, tuple[Adapter, ...]]) -> Model:
-    """The model without the textual inversions that nothing uses; `used` are those that are, by text encoder."""
+    """The model with no textual inversions but `used`, which are given by text encoder."""
     return model.with_components(
         {
             role: replace(
@@ -59,13 +59,21 @@ def planned_vocabulary(
 
 
 def learned_words(words: Sequence[Adapter], role: str) -> "tuple[LearnedWord, ...]":
-    """The vectors of textual inversions for a text encoder, read from their files."""
+    """The vectors of textual inversions for a text encoder, read from their files.
+
+    Raises:
+        InputChangedError: a file is not the one that the plan was made with.
+    """
     if not words:
         return ()
     from sdflow.diffusion.learned_words import LearnedWord
-    from sdflow.models.embedding_weights import read_vectors
+    from sdflow.engine.context import InputChangedError
+    from sdflow.models.embedding_weights import ChangedEmbeddingError, read_vectors
 
-    return tuple(LearnedWord(word.token, read_vectors(word, role)) for word in words)
+    try:
+        return tuple(LearnedWord(word.token, read_vectors(word, role)) for word in words)
+    except ChangedEmbeddingError as error:
+        raise InputChangedError(str(error)) from error
 
 
 def _readings(text: str, weighting: Weighting) -> Iterable[str]:

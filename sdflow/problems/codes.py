@@ -153,6 +153,10 @@ CODES: dict[str, Code] = {
         "configuration unknown",
         "A single file does not tell all of its configuration: `config` or `prediction-type` says the rest.",
     ),
+    "SDF332": Code("not a textual inversion", "The file holds something else than the vectors of one word."),
+    "SDF333": Code(
+        "textual inversion does not fit", "Its vectors are for text encoders of another family, or too many."
+    ),
     # 34x: input pictures
     "SDF341": Code("no such picture", "The file of an input picture does not exist, or is a folder."),
     "SDF342": Code("not a picture", "The file holds something else than a picture, whatever its name says."),

@@ -14,7 +14,7 @@ class AdapterFacts:
     `label` is how messages call it. `family` is the kind of model that it is for, in a reader's words (`SDXL`), and
     `roles` the components that it has weights for; empty and None where that cannot be known yet. `context` is the
     width of the text that its cross-attention takes, 0 where it has none. Of an embedding, `token` is the word that
-    the file gives it and `vectors` the number of its vectors for each text encoder, by role.
+    the file gives it and `vectors` their number and width for each text encoder by role, or under "" for any.
     """
 
     kind: Literal["lora", "embedding"]
@@ -25,4 +25,4 @@ class AdapterFacts:
     roles: frozenset[str] | None = None
     context: int = 0
     token: str = ""
-    vectors: Mapping[str, int] = field(default_factory=dict)
+    vectors: Mapping[str, tuple[int, int]] = field(default_factory=dict)

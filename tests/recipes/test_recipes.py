@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 from sdflow.composing import compose_file
 from sdflow.recipe import Changes
 from sdflow.workflow import Session, Settings
+from tests.nodes import embeddings
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = ("steps=4", "size=64")
@@ -22,6 +23,10 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
     ),
     "prompt-editing": (("model=builtin:tiny", *SMALL), {"prompt-editing-7.png": (64, 64)}),
     "negative-prompt": (("model=builtin:tiny", *SMALL), {"negative-prompt.png": None}),
+    "negative-embedding": (
+        ("model=builtin:tiny", "embedding={assets}/embeddings", *SMALL),
+        {"negative-embedding.png": None},
+    ),
     "watch-it-denoise": (("model=builtin:tiny", "steps=10", "size=64"), {"watch-it-denoise.png": None}),
     "regions": (("model=builtin:tiny", *SMALL), {"regions-5.png": (64, 64)}),
     "inpaint": (
@@ -45,9 +50,19 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     return Session(Settings(device="cpu", cache=tmp_path_factory.mktemp("recipes") / "cache"))
 
 
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that recipes take from elsewhere, made for `builtin:tiny`."""
+    folder = tmp_path_factory.mktemp("assets")
+    embedding = {"emb_params": embeddings.vectors(3, 32)}
+    embeddings.write(folder / "embeddings" / "EasyNegative.safetensors", embedding)
+    return folder
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_a_recipe_makes_its_pictures(session: Session, tmp_path: Path, name: str) -> None:
-    params, pictures = CASES[name]
+def test_a_recipe_makes_its_pictures(session: Session, assets: Path, tmp_path: Path, name: str) -> None:
+    given, pictures = CASES[name]
+    params = tuple(param.format(assets=assets) for param in given)
     composition = compose_file(RECIPES / f"{name}.yaml", Changes(params=params), session.registry)
     result = session.run(composition, out=tmp_path)
     assert not result.failed
