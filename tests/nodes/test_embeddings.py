@@ -1,6 +1,7 @@
 """Textual inversions in recipes equal diffusers' `load_textual_inversion`, and touch nothing that does not use them."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def pipeline(folder: Path) -> Any:
     )
 
 
-FORMATS = {
+FORMATS: dict[str, Callable[[Any], Any]] = {
     "learned_embeds.bin": lambda learned: files.of_diffusers(WORD, learned),
     "learned_embeds.safetensors": lambda learned: files.of_diffusers(WORD, learned),
     "toy.pt": files.of_a1111,
