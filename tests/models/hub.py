@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -125,6 +126,12 @@ class _Handler(BaseHTTPRequestHandler):
             headers |= {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(data))}
         if name in hub.corrupt:
             data = bytes(len(data))
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if body and wanted:
+            whole, start = len(data), int(wanted[1])
+            data = data[start : int(wanted[2]) + 1 if wanted[2] else whole]
+            span = f"bytes {start}-{start + len(data) - 1}/{whole}"
+            return self._reply(206, {**headers, "Content-Range": span}, data)
         if body:
             return self._reply(200, headers, data)
         return self._reply(200, {**headers, "Content-Length": str(len(data))})
