@@ -121,14 +121,33 @@ def _facts(graph: Graph, inferred: Inferred, upstream: list[int], index: int) ->
         seen.add(node.name)
         fields = node.key_fields()
         for field, name in _WANTED.get(node.name, {}).items():
-            value = fields[field]
-            facts[name] = value[index % len(value)] if isinstance(value, list) else value
+            facts.setdefault(name, _of_item(fields[field], index))
         if node.name == "denoise":
+            facts |= _prompts(graph, number, index)
             facts["sampler"] = _sampler_title(fields["sampler"])
         if node.name in ("init-latent", "init-latent-from-image"):
             facts |= _start(inferred[number]["latent"], cast("int | list[int]", fields["seed"]), index)
     facts["clip_skip"] = cast("int", facts.get("clip_skip") or 0) + 1 if facts.get("clip_skip") else None
     return facts
+
+
+def _prompts(graph: Graph, denoise: int, index: int) -> dict[str, Json]:
+    """All prompts that a denoise draws by; several are joined by the word that A1111 has for it."""
+    joints = {"prompt": " AND ", "negative": ", "}
+    said: dict[str, dict[str, None]] = {name: {} for name in joints}
+    for wire in (wire for path, wire in graph.nodes[denoise].inputs if path == ("conditioning",)):
+        for number in _nearest_first(graph, wire.node):
+            node = graph.nodes[number].node
+            if node.name == "encode-prompt":
+                fields = node.key_fields()
+                said["prompt"][str(_of_item(fields["prompt"], index))] = None
+                if negative := _of_item(fields["negative"], index):
+                    said["negative"][str(negative)] = None
+    return {name: joints[name].join(texts) for name, texts in said.items() if texts}
+
+
+def _of_item(value: Json, index: int) -> Json:
+    return value[index % len(value)] if isinstance(value, list) else value
 
 
 def _start(latent: object, seed: int | list[int], index: int) -> dict[str, Json]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from sdflow.provenance.parameters import parse_parameters
 from sdflow.values import Conditioning, Encoded, Latent, Mask
 from tests.nodes.workbench import Nodes, Workbench, text_to_image
 
@@ -328,3 +329,16 @@ def test_what_a_step_costs_is_what_is_asked_for_in_it(tiny: Path, tmp_path: Path
     regions, plain = (plan.nodes[plan.graph.names["", name]].cost for name in ("regions", "plain"))
     assert regions.work == plain.work / 4 * (2 + 2 + 1 + 1)
     assert regions.activations == 2 * plain.activations
+
+
+def test_a_picture_names_all_prompts_that_it_was_drawn_by(tiny: Path, tmp_path: Path) -> None:
+    nodes = prompts(tiny)
+    nodes["other"] = {**nodes["text"], "prompt": "a boat", "negative": "people"}
+    nodes["all"] = {"type": "combine-conditioning", "conditionings": ["$text", "$more", "$other"]}
+    nodes["sample"] = sampled(nodes, "$all")
+    nodes["image"] = {"type": "decode", "model": "$model", "latent": "$sample"}
+    result = Workbench(tmp_path).run(nodes, {"a.png": "$image"})
+    with Pillow.open(result.files["a.png"]) as picture:
+        said = parse_parameters(picture.info["parameters"])
+    assert said["prompt"] == "a red fox AND an owl in a tree AND a boat"
+    assert said["negative"] == "fog, people"
