@@ -35,6 +35,7 @@ class DenoiseRequest:
     steps: of the whole schedule. `start_step` and `end_step` are states of it (`samplers/steps.py`).
     guidance: scale of classifier-free guidance; up to 1 is none. rescale: 0 to 1 (arXiv:2305.08891).
     eta: 0 to 1, noise that DDIM and TCD add at each step.
+    timesteps: one for each of the steps, in place of the sampler's own.
     micro: the sizes that an SDXL UNet is told; None for others.
     """
 
@@ -50,6 +51,7 @@ class DenoiseRequest:
     start_step: int | None = None
     end_step: int | None = None
     attention_slicing: bool = False
+    timesteps: tuple[int, ...] = ()
     micro: Micro | None = None
 
 
@@ -208,7 +210,7 @@ class _Sampling:
         level = level_after(
             request.sampler,
             request.scheduler_config,
-            StepRange(self._part.steps, self._part.start, step, self._part.strength),
+            replace(self._part, end=step),
         )
         samples = self._sample.to(device="cpu", dtype=torch.float32, copy=True)
         beside = self._shown.beside() if level.kind == "partial" else None
@@ -238,6 +240,7 @@ def _part(request: DenoiseRequest) -> StepRange:
         strength=request.strength,
         start_step=request.start_step,
         end_step=request.end_step,
+        timesteps=request.timesteps,
     )
 
 

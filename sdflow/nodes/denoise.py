@@ -18,6 +18,7 @@ from sdflow.diffusion.samplers import (
     missing_requirements,
     sampler_of_config,
     scheduler_facts,
+    step_at,
     step_range,
 )
 from sdflow.graph.facts import Facts
@@ -68,6 +69,8 @@ class Denoise(Node, type="denoise", version=1):
     """Which sampler; by default the one that the model comes with. diffusers' and A1111's names are understood."""
     steps: int = Field(25, ge=1, le=1000)
     """Number of denoising steps of the whole schedule."""
+    timesteps: tuple[int, ...] = Field((), max_length=1000)
+    """The timestep of each step, from high to low, in place of steps and of the sampler's spacing."""
     guidance: float = Field(7.5, ge=0, le=1000)
     """Classifier-free guidance scale; 1 and below switch it, and with it the negative prompt, off."""
     rescale: float = Field(0.0, ge=0, le=1)
@@ -81,9 +84,10 @@ class Denoise(Node, type="denoise", version=1):
     end_step: int | None = Field(None, ge=1, le=1000)
     """Step of the schedule to stop before, leaving the rest of the noise in."""
     from_: float | None = Field(None, ge=0, lt=1)
-    """Like start-step, as a fraction of the schedule."""
+    """Like start-step, as a fraction of the schedule, counted as diffusers' denoising_start: from 0.8 on means from the
+    first timestep below 200 of 1000."""
     until: float | None = Field(None, gt=0, le=1)
-    """Like end-step, as a fraction of the schedule."""
+    """Like end-step, as a fraction of the schedule, counted as diffusers' denoising_end."""
     original_size: Pixels | None = None
     """SDXL: the size of the picture before it was scaled, that the model is to think of; by default its own size."""
     target_size: Pixels | None = None
@@ -102,6 +106,11 @@ class Denoise(Node, type="denoise", version=1):
     """SDXL's refiner: the score that it is not to have; by default 2.5."""
     attention_slicing: bool = False
     """Compute attention in slices: less memory, slower, and slightly other pixels."""
+
+    def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
+        """All plain fields; where there are timesteps, they tell the number of steps."""
+        fields = super().key_fields(without=without)
+        return {**fields, "steps": len(self.timesteps)} if self.timesteps else fields
 
     def components(self, model: Model) -> frozenset[str]:
         """The UNet; the scheduler's configuration is described and never loaded."""
@@ -141,8 +150,8 @@ class Denoise(Node, type="denoise", version=1):
         """The field that a problem with the range of steps is about."""
         if code == "SDF403":
             return "sampler"
-        if code == "SDF404":
-            return "steps"
+        if code in {"SDF404", "SDF414"}:
+            return "steps" if code == "SDF404" else "timesteps"
         given = (
             name
             for name in ("strength", "start_step", "end_step", "from_", "until")
@@ -158,18 +167,28 @@ class Denoise(Node, type="denoise", version=1):
         """The steps to do."""
         start, end = self.start_step, self.end_step
         if self.from_ is not None:
-            start = round(self.from_ * self.steps)
+            start = self._step_at(model, self.from_)
         if self.until is not None:
-            end = max(1, round(self.until * self.steps))
+            end = max(1, self._step_at(model, self.until))
         return step_range(
             self._chosen,
             scheduler_config(model),
             level=level,
-            steps=self.steps,
+            steps=self._count,
             strength=self.strength,
             start_step=start,
             end_step=end,
+            timesteps=self.timesteps,
         )
+
+    @property
+    def _count(self) -> int:
+        """The steps of the whole schedule."""
+        return len(self.timesteps) or self.steps
+
+    def _step_at(self, model: Model, fraction: float) -> int:
+        config = scheduler_config(model)
+        return step_at(self._chosen, config, steps=self._count, fraction=fraction, timesteps=self.timesteps)
 
     def _refuse_sampler(self, model: Model) -> None:
         pairs = (("start_step", "from_"), ("end_step", "until"))
@@ -177,6 +196,9 @@ class Denoise(Node, type="denoise", version=1):
             if getattr(self, one) is not None and getattr(self, other) is not None:
                 names = " and ".join(name.rstrip("_").replace("_", "-") for name in (one, other))
                 raise Refusal(f"{names} say the same thing twice", field=one, code="SDF214")
+        if self.timesteps and "steps" in self.model_fields_set and self.steps != len(self.timesteps):
+            message = f"there are {len(self.timesteps)} timesteps and {self.steps} steps"
+            raise Refusal(message, field="steps", code="SDF214", hint="leave steps out")
         config = scheduler_config(model)
         sampler = self._chosen or sampler_of_config(config)
         missing = missing_requirements(sampler) if sampler else ()
@@ -250,7 +272,8 @@ class Denoise(Node, type="denoise", version=1):
             conditioning=conditioning,
             sampler=self._chosen,
             scheduler_config=scheduler_config(model),
-            steps=self.steps,
+            steps=self._count,
+            timesteps=self.timesteps,
             guidance=self.guidance,
             rescale=self.rescale,
             eta=self.eta,

@@ -233,6 +233,10 @@ CODES: dict[str, Code] = {
     "SDF413": Code(
         "nothing to draw there", "A step, or a part of the picture, in which no part of the prompt counts."
     ),
+    "SDF414": Code(
+        "impossible timesteps",
+        "The sampler takes none, or they do not fall from high to low within the schedule.",
+    ),
     "SDF421": Code(
         "unreadable prompt", "The language of a prompt (`weighting`) does not allow what it says."
     ),

@@ -170,6 +170,7 @@ MUTATIONS: dict[str, list[Row]] = {
         ("again", {"strength": None, "start-step": 1}, {"start-step": 2}),
         ("sample", {"steps": 4}, {"end-step": 3}),
         ("again", {"strength": None, "from": 0.25}, {"from": 0.5}),
+        ("again", {"sampler": "euler", "steps": None}, {"timesteps": [900, 700, 400, 100]}),
         ("sample", {"steps": 4}, {"until": 0.5}),
         ("again", {}, {"original-size": {"width": 16, "height": 24}}),
         ("again", {}, {"target-size": {"width": 16, "height": 24}}),

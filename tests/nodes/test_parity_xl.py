@@ -232,3 +232,59 @@ def test_a_preview_shows_colours_of_the_latent(tiny_xl: Path, tmp_path: Path) ->
     files = Workbench(tmp_path).run(nodes, {"{index}.png": "$way", "d-{index}.png": "$way.decoded"}).files
     assert {"0.png", "1.png", "2.png", "d-2.png"} <= set(files)
     assert pixels(files["2.png"]).shape == (96, 64, 3)
+
+
+def test_from_the_base_model_to_the_refiner(tiny_xl: Path, tiny_refiner: Path, tmp_path: Path) -> None:
+    """Thirty steps of which 0.8 are 23, as diffusers counts them."""
+    nodes = edited(prompted(tiny_xl), {"sample": {"steps": 30, "until": 0.8}})
+    nodes["refiner"] = {"type": "load-model", "source": str(tiny_refiner)}
+    nodes["again"] = {"type": "encode-prompt", "model": "$refiner", "prompt": "an astronaut riding a horse"}
+    nodes["refined"] = {
+        "type": "denoise",
+        "model": "$refiner",
+        "conditioning": "$again",
+        "latent": "$sample",
+        "steps": 30,
+        "from": 0.8,
+        "guidance": 3.0,
+    }
+    nodes["image"] |= {"model": "$refiner", "latent": "$refined"}
+    bench = Workbench(tmp_path)
+    files = bench.run(nodes, {"a.png": "$image"}).files
+    asked = ASKED | {"num_inference_steps": 30}
+    latents = (
+        sdflows_own("StableDiffusionXLPipeline", tiny_xl)(
+            **asked,
+            width=64,
+            height=96,
+            denoising_end=0.8,
+            output_type="latent",
+            generator=torch.Generator().manual_seed(7),
+        )
+    ).images
+    settings: dict[str, Any] = {"requires_aesthetics_score": True, "force_zeros_for_empty_prompt": False}
+    theirs = sdflows_own("StableDiffusionXLImg2ImgPipeline", tiny_refiner, **settings)(
+        **asked, image=latents, denoising_start=0.8
+    ).images[0]
+    assert np.array_equal(pixels(files["a.png"]), np.asarray(theirs))
+    by_step = edited(nodes, {"sample": {"until": None, "end-step": 23}, "refined": {"from": None}})
+    assert np.array_equal(
+        pixels(files["a.png"]), pixels(bench.run(by_step, {"b.png": "$image"}).files["b.png"])
+    )
+
+
+def test_timesteps_in_a_recipe(tiny_xl: Path, tmp_path: Path) -> None:
+    fields = {"timesteps": [999, 700, 300], "steps": None, "sampler": "euler"}
+    bench = Workbench(tmp_path)
+    files = bench.run(edited(prompted(tiny_xl), {"sample": fields}), {"a.png": "$image"}).files
+    asked = {name: value for name, value in ASKED.items() if name != "num_inference_steps"}
+    theirs = sdflows_own("StableDiffusionXLPipeline", tiny_xl)(
+        **asked,
+        timesteps=[999, 700, 300],
+        width=64,
+        height=96,
+        generator=torch.Generator().manual_seed(7),
+    ).images[0]
+    assert np.array_equal(pixels(files["a.png"]), np.asarray(theirs))
+    bench.run(edited(prompted(tiny_xl), {"sample": fields | {"steps": 3}}), {"a.png": "$image"})
+    assert not bench.ran(), "three steps say nothing new of three timesteps"

@@ -27,6 +27,11 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
         ("model=builtin:tiny", "embedding={assets}/embeddings", *SMALL),
         {"negative-embedding.png": None},
     ),
+    "sdxl-refiner": (
+        ("base=builtin:tiny-xl", "refiner=builtin:tiny-xl-refiner", "steps=5", "size=64"),
+        {"sdxl-refiner-42.png": (64, 64)},
+    ),
+    "few-steps": (("model=builtin:tiny-xl", "size=64"), {"few-steps-2-42.png": (64, 64)}),
     "watch-it-denoise": (("model=builtin:tiny", "steps=10", "size=64"), {"watch-it-denoise.png": None}),
     "regions": (("model=builtin:tiny", *SMALL), {"regions-5.png": (64, 64)}),
     "inpaint": (

@@ -17,6 +17,7 @@ from sdflow.diffusion.samplers.steps import (
     step_range,
 )
 from sdflow.diffusion.samplers.table import SAMPLERS
+from sdflow.diffusion.samplers.timesteps import step_at
 
 __all__ = [
     "SAMPLERS",
@@ -32,5 +33,6 @@ __all__ = [
     "sampler_of_config",
     "schedule_digest",
     "scheduler_facts",
+    "step_at",
     "step_range",
 ]

@@ -36,7 +36,10 @@ class SamplerRun:
     ) -> None:
         """Make the scheduler and place its noise levels as the pipelines do."""
         self.scheduler: Scheduler = make_scheduler(sampler, config)
-        self.scheduler.set_timesteps(part.steps, device=device)
+        if part.timesteps:
+            self.scheduler.set_timesteps(timesteps=list(part.timesteps), device=device)
+        else:
+            self.scheduler.set_timesteps(part.steps, device=device)
         self.evaluations = evaluations_per_step(sampler, config, part)
         self.timesteps = _timesteps(self.scheduler, part)
         self._device = device

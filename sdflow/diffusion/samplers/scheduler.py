@@ -29,8 +29,14 @@ class Scheduler(Protocol):
     timesteps: torch.Tensor
     init_noise_sigma: float | torch.Tensor
 
-    def set_timesteps(self, num_inference_steps: int, device: str | torch.device) -> None:
-        """Place the noise levels of a run."""
+    def set_timesteps(
+        self,
+        num_inference_steps: int | None = None,
+        device: str | torch.device | None = None,
+        *,
+        timesteps: list[int] | None = None,
+    ) -> None:
+        """Place the noise levels of a run; classes that take no timesteps have no such parameter."""
 
     def scale_model_input(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
         """The latent as the UNet takes it."""

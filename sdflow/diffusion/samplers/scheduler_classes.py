@@ -29,6 +29,7 @@ class SchedulerClass:
     history_free: nothing but the latent and the random streams is carried from step to step.
     spacing: the class's default `timestep_spacing`; None where the class knows only `linspace`.
     takes_eta: its step has a parameter `eta`.
+    takes_timesteps: it can be given timesteps of one's own, where its noise levels are not placed by their size.
     sigma_flags: the settings it has for other placements of its noise levels; it ignores all others.
     beta_defaults: beta_start, beta_end and beta_schedule where a configuration leaves them out.
     method_defaults: the same for what the names of samplers tell apart.
@@ -39,6 +40,7 @@ class SchedulerClass:
     history_free: bool = False
     spacing: str | None = "linspace"
     takes_eta: bool = False
+    takes_timesteps: bool = False
     sigma_flags: tuple[str, ...] = SIGMA_FLAGS[:3]
     beta_defaults: tuple[float, float, str] = (0.0001, 0.02, "linear")
     method_defaults: Mapping[str, Json] = field(default_factory=dict)
@@ -58,11 +60,13 @@ SCHEDULER_CLASSES: dict[str, SchedulerClass] = {
     "DDIMScheduler": SchedulerClass(
         "training", history_free=True, spacing="leading", takes_eta=True, sigma_flags=()
     ),
-    "DDPMScheduler": SchedulerClass("training", history_free=True, spacing="leading", sigma_flags=()),
-    "EulerDiscreteScheduler": SchedulerClass("sigmas", history_free=True),
+    "DDPMScheduler": SchedulerClass(
+        "training", history_free=True, spacing="leading", sigma_flags=(), takes_timesteps=True
+    ),
+    "EulerDiscreteScheduler": SchedulerClass("sigmas", history_free=True, takes_timesteps=True),
     "EulerAncestralDiscreteScheduler": SchedulerClass("sigmas", history_free=True, sigma_flags=()),
     "HeunDiscreteScheduler": SchedulerClass(
-        "sigmas", order=2, history_free=True, beta_defaults=_DIFFUSION_BETAS
+        "sigmas", order=2, history_free=True, beta_defaults=_DIFFUSION_BETAS, takes_timesteps=True
     ),
     "KDPM2DiscreteScheduler": SchedulerClass(
         "sigmas", order=2, history_free=True, beta_defaults=_DIFFUSION_BETAS
@@ -73,9 +77,11 @@ SCHEDULER_CLASSES: dict[str, SchedulerClass] = {
     "DPMSolverSDEScheduler": SchedulerClass("sigmas", order=2, beta_defaults=_DIFFUSION_BETAS),
     "LMSDiscreteScheduler": SchedulerClass("sigmas"),
     "DPMSolverMultistepScheduler": SchedulerClass(
-        "log-snr", sigma_flags=SIGMA_FLAGS, method_defaults=_DPM_SOLVER
+        "log-snr", sigma_flags=SIGMA_FLAGS, method_defaults=_DPM_SOLVER, takes_timesteps=True
     ),
-    "DPMSolverSinglestepScheduler": SchedulerClass("log-snr", spacing=None, method_defaults=_DPM_SOLVER),
+    "DPMSolverSinglestepScheduler": SchedulerClass(
+        "log-snr", spacing=None, method_defaults=_DPM_SOLVER, takes_timesteps=True
+    ),
     "UniPCMultistepScheduler": SchedulerClass(
         "log-snr", method_defaults={"solver_order": 2, "solver_type": "bh2"}
     ),
@@ -87,7 +93,12 @@ SCHEDULER_CLASSES: dict[str, SchedulerClass] = {
         method_defaults={"algorithm_type": "data_prediction", "predictor_order": 2, "corrector_order": 2},
     ),
     "LCMScheduler": SchedulerClass(
-        "consistency", history_free=True, spacing="leading", sigma_flags=(), beta_defaults=_DISTILLED_BETAS
+        "consistency",
+        history_free=True,
+        spacing="leading",
+        sigma_flags=(),
+        beta_defaults=_DISTILLED_BETAS,
+        takes_timesteps=True,
     ),
     "TCDScheduler": SchedulerClass(
         "consistency",
@@ -95,6 +106,7 @@ SCHEDULER_CLASSES: dict[str, SchedulerClass] = {
         spacing="leading",
         sigma_flags=(),
         takes_eta=True,
+        takes_timesteps=True,
         beta_defaults=_DISTILLED_BETAS,
     ),
 }

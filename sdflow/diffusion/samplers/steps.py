@@ -13,6 +13,7 @@ from sdflow.diffusion.samplers.configuration import scheduler_facts
 from sdflow.diffusion.samplers.sampler import Sampler
 from sdflow.diffusion.samplers.schedule import schedule_digest
 from sdflow.diffusion.samplers.scheduler_classes import SchedulerFacts
+from sdflow.diffusion.samplers.timesteps import refuse_timesteps
 from sdflow.problems import Problem, UserError
 from sdflow.values import CLEAN, Level
 
@@ -26,12 +27,14 @@ class StepRange:
 
     strength: the part of the schedule an encoded picture goes through, where the range came from that; the
         evaluations then are those of diffusers' image-to-image pipeline.
+    timesteps: one for each step of the schedule, where they do not follow from the sampler.
     """
 
     steps: int
     start: int
     end: int
     strength: float | None = None
+    timesteps: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
@@ -48,17 +51,18 @@ def step_range(
     strength: float | None = None,
     start_step: int | None = None,
     end_step: int | None = None,
+    timesteps: tuple[int, ...] = (),
 ) -> StepRange:
     """The states that a run goes through, from the fields of a `denoise` and the level of its latent.
 
     Noise starts at state 0. An encoded picture (level clean) needs `strength`, above 0 and up to 1, of which
     diffusers makes int(steps · strength) steps, or `start_step`. A partly denoised latent goes on where it
-    is.
+    is. `timesteps` are as many as there are steps, from high to low.
 
     Raises:
-        UserError: SDF403, SDF404, SDF405 or SDF406, all that apply.
+        UserError: SDF403, SDF404, SDF405, SDF406 or SDF414, all that apply.
     """
-    problems = [*_limits(sampler, config, steps)]
+    problems = refuse_timesteps(sampler, config, timesteps) if timesteps else _limits(sampler, config, steps)
     end = steps if end_step is None else end_step
     start = level.step if level.kind == "partial" else 0
     if strength is not None and start_step is not None:
@@ -74,20 +78,22 @@ def step_range(
     elif level.kind == "clean":
         start = _start_of_picture(steps, strength, start_step, problems)
     elif level.kind == "partial":
-        problems += _continuation(level, schedule_digest(sampler, config, steps), strength, start_step)
+        problems += _continuation(
+            level, schedule_digest(sampler, config, steps, timesteps), strength, start_step
+        )
     if not problems and not 0 <= start < end <= steps:
         text = f"steps {start} to {end} are not a part of {steps} steps that holds at least one"
         problems.append(Problem("SDF405", text, hint=f"0 ≤ start < end ≤ {steps}"))
     if problems:
         raise UserError(*problems)
-    return StepRange(steps, start, end, strength)
+    return StepRange(steps, start, end, strength, timesteps)
 
 
 def level_after(sampler: Sampler | None, config: Mapping[str, Json], part: StepRange) -> Level:
     """The level of the latent that a run ends with."""
     if part.end == part.steps:
         return CLEAN
-    return Level("partial", part.end, schedule_digest(sampler, config, part.steps))
+    return Level("partial", part.end, schedule_digest(sampler, config, part.steps, part.timesteps))
 
 
 def evaluations_per_step(
