@@ -9,8 +9,6 @@ from sdflow.models.hub_place import HubPlace
 from sdflow.models.refused import Refused
 from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo, parse_header, read_header
 from sdflow.models.tree import SMALL, Memo, digest_of_local, join
-from sdflow.models.web.beginning import beginning_of
-from sdflow.models.web.outline import outline_of
 from sdflow.models.web.place import WebPlace
 from sdflow.values import Location
 
@@ -70,6 +68,8 @@ class HubTree:
         path = self.path(name)
         if path is not None:
             return read_header(path)
+        from sdflow.models.web.beginning import beginning_of
+
         listed = self._listing.files[name]
         url, proof = address_of(self._place, self._listing.repo, self._listing.commit, name)
         beginning = beginning_of(self._web, url, f"sha256:{listed.sha256}", proof)
@@ -82,6 +82,8 @@ class HubTree:
         path, listed = self.path(name), self._listing.files[name]
         if path is not None or listed.size <= SMALL:
             return path or self._fetched(name)
+        from sdflow.models.web.outline import outline_of
+
         url, proof = address_of(self._place, self._listing.repo, self._listing.commit, name)
         return outline_of(self._web, url, f"sha256:{listed.sha256}", listed.size, proof)
 

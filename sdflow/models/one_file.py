@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 from sdflow.models.builtin import builtin_folder
 from sdflow.models.context import Context
 from sdflow.models.hub_open import hub_tree, listed_tree
-from sdflow.models.pickle_header import read_pickle_header
 from sdflow.models.refused import Refused
 from sdflow.models.request import PartRequest
 from sdflow.models.safetensors_header import TensorInfo
@@ -22,7 +21,6 @@ from sdflow.models.source_kinds import (
 )
 from sdflow.models.tree import FolderTree, Tree, join
 from sdflow.models.web.digest import digest_written
-from sdflow.models.web.open import civitai_tree, web_tree
 from sdflow.problems import nearest
 from sdflow.values import Location, WeightFile
 
@@ -81,6 +79,8 @@ class OneFile:
         """
         if self.suffix == ".safetensors":
             return self.tree.header(self.inside)
+        from sdflow.models.pickle_header import read_pickle_header
+
         try:
             return read_pickle_header(self.outline())
         except OSError as error:
@@ -116,10 +116,8 @@ def find_one_file(source: Source, request: PartRequest, context: Context) -> One
         raise Refused(
             "SDF311", "only a hub model has a revision", hint="Leave `revision` out.", field="revision"
         )
-    if isinstance(source, UrlSource):
-        return _alone(web_tree(context.web, source.url, wanted, request.file, context.memo))
-    if isinstance(source, CivitaiSource):
-        return _checked(_alone(civitai_tree(context.web, source.version, request.file, context.memo)), wanted)
+    if isinstance(source, UrlSource | CivitaiSource):
+        return _on_the_web(source, request, context, wanted)
     if isinstance(source, FileSource):
         return _checked(_local(source.file, request, context), wanted)
     if request.file is None:
@@ -165,6 +163,16 @@ def local_tree(source: BuiltinSource | FolderSource, request: PartRequest, conte
     if not source.folder.is_dir():
         raise _no_folder(source.folder, request.source)
     return FolderTree(source.folder, context.memo, f"`{request.source}`")
+
+
+def _on_the_web(
+    source: UrlSource | CivitaiSource, request: PartRequest, context: Context, wanted: str | None
+) -> OneFile:
+    from sdflow.models.web.open import civitai_tree, web_tree  # most recipes get along without
+
+    if isinstance(source, UrlSource):
+        return _alone(web_tree(context.web, source.url, wanted, request.file, context.memo))
+    return _checked(_alone(civitai_tree(context.web, source.version, request.file, context.memo)), wanted)
 
 
 def _alone(tree: Tree) -> OneFile:
