@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 from sdflow.composing import compose_file
 from sdflow.recipe import Changes
 from sdflow.workflow import Session, Settings
+from tests.models.single_file import checkpoint, original, write
 from tests.nodes import embeddings
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -39,6 +40,10 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
         {"inpaint-1.0.png": (96, 64)},
     ),
     "x4-upscale": (("model=builtin:tiny-x4", "size=16", "steps=4"), {"x4-upscale-20.png": (64, 64)}),
+    "community-checkpoint": (
+        ("checkpoint=builtin:tiny", "vae=builtin:tiny", *SMALL),
+        {"community-checkpoint-8.png": (64, 64)},
+    ),
     "parts": (
         ("text=builtin:tiny", "unet=builtin:tiny", "vae=builtin:tiny", "scheduler=builtin:tiny", *SMALL),
         {"parts-3.png": (64, 64)},
@@ -92,3 +97,19 @@ def test_recipes_name_real_hub_models_and_explain_themselves(name: str) -> None:
     assert all(isinstance(source, str) and source.count("/") == 1 for source in sources)
     assert text.startswith("#")
     assert text.count("#") >= 4
+
+
+def test_a_community_checkpoint_and_its_vae_may_be_files(
+    session: Session, tiny: Path, tmp_path: Path
+) -> None:
+    """Tiny ones, whose widths no published model has: their configuration is named."""
+    file = write(checkpoint(tiny), tmp_path / "checkpoint.safetensors")
+    vae = write(original(tiny, "vae"), tmp_path / "vae.pt")
+    fields = (f"nodes.model.config={tiny}", f"nodes.model.vae={{source: {vae}, config: {tiny}}}")
+    changes = Changes(params=(f"checkpoint={file}", *SMALL), fields=fields)
+    result = session.run(
+        compose_file(RECIPES / "community-checkpoint.yaml", changes, session.registry), out=tmp_path
+    )
+    assert not result.failed
+    with Pillow.open(result.files["community-checkpoint-8.png"]) as picture:
+        assert len(set(picture.convert("L").tobytes())) > 20
