@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from sdflow.models.adapter_file import find_file
 from sdflow.models.context import Context
 from sdflow.models.hub_place import HubPlace
 from sdflow.models.one_file import OneFile, completed, find_one_file
 from sdflow.models.refused import Refused
-from sdflow.models.request import PartRequest
+from sdflow.models.request import AdapterRequest, PartRequest
 from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo
 from sdflow.models.source import parse_source
 from tests.models.hub import Hub, Repo
@@ -266,3 +267,19 @@ def test_a_file_in_a_folder(context: Context) -> None:
         one(PartRequest("./models", file="../a.safetensors"), context)
     with pytest.raises(Refused, match="holds no `b`"):
         one(PartRequest("./models/a.safetensors", file="b"), context)
+
+
+def test_an_adapter_comes_from_anywhere(web: Web, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A LoRA on Civitai or at an address is the one on this disk, before the download and after it."""
+    monkeypatch.setenv("CIVITAI_ENDPOINT", web.address)
+    data = checkpoint()
+    (context.base / "style.safetensors").write_bytes(data)
+    web.add_version(5, civitai_file(web, "style.safetensors", data), model={"name": "Style", "type": "LORA"})
+    here = find_file(AdapterRequest("lora", "./style.safetensors"), context)
+    for request in (
+        AdapterRequest("lora", "civitai:5"),
+        AdapterRequest("lora", web.add("/style.safetensors", data), sha256=digest_of(data)),
+    ):
+        there = find_file(request, context)
+        assert (facts(there), there.weight_file) == (facts(here), here.weight_file)
+    assert find_file(AdapterRequest("lora", "civitai:5"), context).fetch().read_bytes() == data
