@@ -1,4 +1,4 @@
-"""The tokens of a prompt and their number, without transformers and without torch."""
+"""The tokens of a prompt, without transformers and without torch."""
 
 import json
 from functools import lru_cache
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdflow.problems import problem
 from sdflow.prompts.vocabulary import Vocabulary
-from sdflow.values import TokenCount, Tokens
+from sdflow.values import Tokens
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -16,22 +16,7 @@ _ENDS = 2
 _DEFAULT_LENGTH = 77
 _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _SPECIAL = ("<|startoftext|>", "<|endoftext|>")
-
-
-def count_tokens(folder: Path, text: str) -> TokenCount:
-    """Count the tokens of a prompt as CLIP's tokenizer does, without the two at its ends.
-
-    Args:
-        folder: a tokenizer's folder, with `tokenizer.json`, or `vocab.json` and `merges.txt`.
-        text: the prompt.
-
-    Raises:
-        UserError: SDF412, the folder lacks a vocabulary or it cannot be read.
-    """
-    vocabulary = vocabulary_of(folder)
-    tokens, limit = vocabulary.tokenize(text), vocabulary.room
-    count = len(tokens.ids)
-    return TokenCount(count, limit, tokens.starts[limit] if count > limit else len(text))
+_NAMED = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
 @lru_cache(maxsize=8)
@@ -39,7 +24,7 @@ def vocabulary_of(folder: Path, added: tuple[str, ...] = ()) -> Vocabulary:
     """The tokens of texts as CLIP's tokenizer finds them, without the two at their ends.
 
     Args:
-        folder: as for `count_tokens`.
+        folder: a tokenizer's folder, with `tokenizer.json`, or `vocab.json` and `merges.txt`.
         added: words that were added to the tokenizer; each is one token, numbered on from the last of its own.
 
     Raises:
@@ -61,10 +46,8 @@ def vocabulary_of(folder: Path, added: tuple[str, ...] = ()) -> Vocabulary:
 def _load(folder: Path, words: tuple[str, ...]) -> "tuple[Tokenizer, int]":
     try:
         vocabulary, merges, added = _vocabulary(folder)
-        config = (
-            _json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
-        )
-        tokenizer = _clip_tokenizer(vocabulary, merges, added)
+        config = _optional(folder / "tokenizer_config.json")
+        tokenizer = _clip_tokenizer(vocabulary, merges, [*added, *_special_tokens(folder, config)])
         _add_words(tokenizer, words)
         return tokenizer, _length(config) - _ENDS
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -78,6 +61,18 @@ def _length(config: dict[str, Any]) -> int:
     return int(length) if isinstance(length, int) and _ENDS < length < 2**20 else _DEFAULT_LENGTH
 
 
+def _special_tokens(folder: Path, config: dict[str, Any]) -> list[str]:
+    """Tokens that are found anywhere in a text, such as `!` where it fills up rows (Stable Diffusion 2, SDXL).
+
+    Files of older releases name them in `special_tokens_map.json`, which goes before the configuration.
+    """
+    decoder = config.get("added_tokens_decoder")
+    named = config if decoder else {**config, **_optional(folder / "special_tokens_map.json")}
+    tokens = [*(decoder or {}).values(), *(named.get(name) for name in _NAMED)]
+    contents = [token.get("content") if isinstance(token, dict) else token for token in tokens]
+    return [content for content in contents if isinstance(content, str) and content]
+
+
 def _vocabulary(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]], list[str]]:
     if (folder / "tokenizer.json").is_file():
         whole = _json(folder / "tokenizer.json")
@@ -86,7 +81,7 @@ def _vocabulary(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]], li
         return dict(whole["model"]["vocab"]), [(pair[0], pair[1]) for pair in pairs], added
     lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
     pairs = [line.split(" ") for line in lines if line.strip() and not line.startswith("#version")]
-    extra = _json(folder / "added_tokens.json") if (folder / "added_tokens.json").is_file() else {}
+    extra = _optional(folder / "added_tokens.json")
     return (
         _json(folder / "vocab.json"),
         [(pair[0], pair[1]) for pair in pairs],
@@ -120,6 +115,10 @@ def _add_words(tokenizer: "Tokenizer", words: tuple[str, ...]) -> None:
     from tokenizers import AddedToken
 
     tokenizer.add_tokens([AddedToken(word, normalized=True) for word in words])
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    return _json(path) if path.is_file() else {}
 
 
 def _json(path: Path) -> dict[str, Any]:

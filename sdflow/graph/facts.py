@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sdflow.device import Device
 from sdflow.prompts.vocabulary import Vocabulary
-from sdflow.values import AdapterFacts, Component, Model, TokenCount
+from sdflow.values import AdapterFacts, Component, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,6 @@ class Facts(Protocol):
 
     def adapter(self, token: str) -> AdapterFacts:
         """The adapter file of a request that was named in the needs, by its token."""
-
-    def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
-        """The length of a prompt, counted without transformers."""
 
     def vocabulary(self, tokenizer: Component, added: tuple[str, ...] = ()) -> Vocabulary:
         """The tokens of texts, found without transformers; `added` are words that textual inversions add."""

@@ -11,7 +11,13 @@ from sdflow.graph.facts import Facts
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.nodes.prompt_lengths import Length, Side, lengths, read_side, refuse_language
-from sdflow.nodes.prompt_words import learned_words, planned_vocabulary, used_words, with_used_words
+from sdflow.nodes.prompt_words import (
+    learned_words,
+    planned_vocabulary,
+    used_words,
+    variants_of,
+    with_used_words,
+)
 from sdflow.prompts import Weighting
 from sdflow.prompts.chunks import Long
 from sdflow.prompts.moments import Moment
@@ -167,9 +173,9 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
         return second if encoder and getattr(self, second) is not None else side
 
     def cost(self, model: Model) -> Cost:
-        """One pass of each text encoder per prompt."""
-        passes = sum(len(texts) for side in SIDES for texts in self._texts(model, side))
-        return Cost(passes, 2**24)
+        """One pass of each text encoder per prompt, and for each thing that a prompt with schedules says."""
+        every = [text for side in SIDES for texts in self._texts(model, side) for text in texts]
+        return Cost(sum(variants_of(text, self.weighting) for text in every), 2**24)
 
     def run(self, ctx: RunContext, model: Model) -> Conditioning:
         """Embeddings of all prompts."""

@@ -64,18 +64,18 @@ def read_side(
     Raises:
         Refusal: at the field of a prompt that its language does not allow, or that is too long.
     """
-    for field, text, vocabulary in _each(side, vocabularies):
-        try:
-            one = moments([[text]], weighting, [vocabulary], long)
-        except PromptError as error:
-            raise _unreadable(field, text, weighting, error) from error
-        if long == "refuse":
-            for moment in one:
-                _refuse_long(field, moment.layouts[0][0], vocabulary.room)
     try:
-        return moments(side.texts, weighting, vocabularies, long)
+        said = moments(side.texts, weighting, vocabularies, long)
     except PromptError as error:
+        for field, text, vocabulary in _each(side, vocabularies):
+            _refuse_unreadable(field, text, weighting, vocabulary)
         raise Refusal(str(error), field=side.fields[0], code="SDF421") from error
+    if long == "refuse":
+        for moment in said:
+            for field, layouts, vocabulary in zip(side.fields, moment.layouts, vocabularies, strict=True):
+                for layout in layouts:
+                    _refuse_long(field, layout, vocabulary.room)
+    return said
 
 
 def refuse_language(side: Side, weighting: Weighting, names: Sequence[str]) -> None:
@@ -116,6 +116,13 @@ def _each(side: Side, vocabularies: Sequence[Vocabulary]) -> Iterator[tuple[str,
     for field, texts, vocabulary in zip(side.fields, side.texts, vocabularies, strict=True):
         for text in dict.fromkeys(texts):
             yield field, text, vocabulary
+
+
+def _refuse_unreadable(field: str, text: str, weighting: Weighting, vocabulary: Vocabulary) -> None:
+    try:
+        moments([[text]], weighting, [vocabulary], "chunk")
+    except PromptError as error:
+        raise _unreadable(field, text, weighting, error) from error
 
 
 def _unreadable(field: str, text: str, weighting: Weighting, error: PromptError) -> Refusal:

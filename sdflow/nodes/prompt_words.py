@@ -76,7 +76,12 @@ def learned_words(words: Sequence[Adapter], role: str) -> "tuple[LearnedWord, ..
         raise InputChangedError(str(error)) from error
 
 
-def _readings(text: str, weighting: Weighting) -> Iterable[str]:
+def variants_of(text: str, weighting: Weighting) -> int:
+    """How many different things a prompt says."""
+    return len(_readings(text, weighting))
+
+
+def _readings(text: str, weighting: Weighting) -> Sequence[str]:
     try:
         return [variant.text for variant in read_prompt(text, weighting)]
     except PromptError:

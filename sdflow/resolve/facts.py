@@ -11,7 +11,7 @@ from sdflow.graph.facts import AdapterNeed, FileFacts, FileNeed, ModelNeed
 from sdflow.graph.node import Need
 from sdflow.problems import Problem, UserError, problem
 from sdflow.prompts.vocabulary import Vocabulary
-from sdflow.values import AdapterFacts, Component, Model, TokenCount
+from sdflow.values import AdapterFacts, Component, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,6 @@ class ResolvedFacts:
     files: Mapping[str, FileFacts]
     models: Mapping[str, Model]
     adapters: Mapping[str, AdapterFacts] = field(default_factory=dict)
-    _counts: dict[tuple[str, str], TokenCount] = field(default_factory=dict)
 
     def file(self, path: str) -> FileFacts:
         """Facts about a file that was named in the needs."""
@@ -45,15 +44,6 @@ class ResolvedFacts:
     def adapter(self, token: str) -> AdapterFacts:
         """The adapter file of a request that was named in the needs, by its token."""
         return self.adapters[token]
-
-    def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
-        """The length of a prompt, counted without transformers."""
-        from sdflow.diffusion.tokens import count_tokens
-
-        key = (tokenizer.digest, text)
-        if key not in self._counts:
-            self._counts[key] = count_tokens(_folder(tokenizer), text)
-        return self._counts[key]
 
     def vocabulary(self, tokenizer: Component, added: tuple[str, ...] = ()) -> Vocabulary:
         """The tokens of texts, found without transformers; `added` are words that textual inversions add."""

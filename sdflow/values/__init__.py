@@ -30,7 +30,6 @@ from sdflow.values.spec import (
     MaskSpec,
     Span,
     Spec,
-    TokenCount,
     Tokens,
     TrajectorySpec,
 )
@@ -66,7 +65,6 @@ __all__ = [
     "Spec",
     "State",
     "StoredValue",
-    "TokenCount",
     "Tokens",
     "Trajectory",
     "TrajectorySpec",

@@ -186,18 +186,6 @@ class TrajectorySpec:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenCount:
-    """How long a prompt is for a tokenizer: tokens without the two at its ends, and how many fit.
-
-    `cut` is the place in the text (in characters) where what does not fit begins.
-    """
-
-    count: int
-    limit: int
-    cut: int
-
-
-@dataclass(frozen=True, slots=True)
 class Tokens:
     """A text as a tokenizer divides it, without the two tokens at its ends; `starts` are places in the text."""
 

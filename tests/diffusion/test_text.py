@@ -1,6 +1,8 @@
 """Prompts become the embeddings that diffusers' pipeline makes, and their length is known before."""
 
 import copy
+import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import sdflow.models
 from sdflow.diffusion.text import TextEncoder, encode_prompts
-from sdflow.diffusion.tokens import count_tokens, vocabulary_of
+from sdflow.diffusion.tokens import vocabulary_of
 from sdflow.problems import UserError
 from sdflow.values import Conditioning
 from tests.diffusion.conftest import Modules
@@ -25,6 +28,7 @@ TEXTS = [
     "it's 2024, we'll see: 12345!!!",
     "ünïcödé naïve ﬁ ½ É é",
     "猫 と 犬 🐱‍👤 ☃️",
+    "wow! what?! !!a!!b !",
     "((masterpiece)), [blurry:1.2] <lora:x:0.5>",
     "<|startoftext|> a cat <|endoftext|> dog",
     "don't 'S 's 'Re 're",
@@ -144,19 +148,34 @@ def test_what_fits_is_the_same_however_long_prompts_are_treated(tiny: Modules, t
 
 
 @pytest.mark.parametrize("fixture", ["tiny", "tiny_v", "trained"])
-def test_tokens_are_counted_as_transformers_does(fixture: str, request: pytest.FixtureRequest) -> None:
+def test_tokens_are_those_of_transformers(fixture: str, request: pytest.FixtureRequest) -> None:
     modules: Modules = request.getfixturevalue(fixture)
     for text in TEXTS:
-        found = count_tokens(modules.folder / "tokenizer", text)
-        assert found.count == len(modules.tokenizer(text, add_special_tokens=False).input_ids), text
-        assert found.limit == 75
+        vocabulary = vocabulary_of(modules.folder / "tokenizer")
+        expected = modules.tokenizer(text, add_special_tokens=False).input_ids
+        assert list(vocabulary.tokenize(text).ids) == expected, text
+        assert vocabulary.room == 75
+
+
+@pytest.mark.parametrize("pad", ["<|endoftext|>", "!"])
+def test_tokens_of_clips_own_vocabulary_are_those_of_transformers(pad: str, tmp_path: Path) -> None:
+    """With the two ways in which models fill up rows: Stable Diffusion 1, and 2 and SDXL."""
+    from transformers import CLIPTokenizer
+
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(Path(sdflow.models.__file__).parent / "shipped" / "clip-tokenizer", folder)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "pad_token": pad}))
+    theirs, ours = CLIPTokenizer.from_pretrained(folder), vocabulary_of(folder)
+    for text in TEXTS:
+        assert list(ours.tokenize(text).ids) == theirs(text, add_special_tokens=False).input_ids, text
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=120))
-def test_any_text_is_counted_as_transformers_does(tiny: Modules, text: str) -> None:
-    found = count_tokens(tiny.folder / "tokenizer", text)
-    assert found.count == len(tiny.tokenizer(text, add_special_tokens=False).input_ids)
+def test_any_text_has_the_tokens_of_transformers(tiny: Modules, text: str) -> None:
+    found = vocabulary_of(tiny.folder / "tokenizer").tokenize(text)
+    assert list(found.ids) == tiny.tokenizer(text, add_special_tokens=False).input_ids
 
 
 WORDS = ("EasyNegative", "<cat-toy>", "bad-hands-5", "Überstil", "Usada Pekora")
@@ -178,16 +197,13 @@ def test_words_of_textual_inversions_are_found_as_transformers_does(tiny: Module
     assert list(found.starts) == [start for start, _ in expected.offset_mapping]
 
 
-def test_the_place_of_the_cut(tiny: Modules) -> None:
-    folder = tiny.folder / "tokenizer"
-    found = count_tokens(folder, LONG)
-    assert found.count == 200
-    assert count_tokens(folder, LONG[: found.cut]).count == 75
-    assert count_tokens(folder, LONG[: found.cut + 1]).count == 76
-    assert count_tokens(folder, "a cat").cut == len("a cat")
-    wide = "É" * 10 + " 猫" * 40
-    place = count_tokens(folder, wide).cut
-    assert count_tokens(folder, wide[:place]).count <= 75 < count_tokens(folder, wide[: place + 1]).count
+def test_the_place_of_each_token(tiny: Modules) -> None:
+    vocabulary = vocabulary_of(tiny.folder / "tokenizer")
+    assert len(vocabulary.tokenize(LONG).ids) == 200
+    for text in (LONG, "É" * 10 + " 猫" * 40):
+        place = vocabulary.tokenize(text).starts[75]
+        before, through = (len(vocabulary.tokenize(text[:end]).ids) for end in (place, place + 1))
+        assert before <= 75 < through
 
 
 def test_both_forms_of_a_tokenizers_files_count_alike(tiny: Modules, tmp_path: Path) -> None:
@@ -195,7 +211,8 @@ def test_both_forms_of_a_tokenizers_files_count_alike(tiny: Modules, tmp_path: P
     assert (tmp_path / "tokenizer.json").is_file()
     assert not (tmp_path / "merges.txt").exists()
     for text in TEXTS:
-        assert count_tokens(tmp_path, text) == count_tokens(tiny.folder / "tokenizer", text), text
+        here, there = vocabulary_of(tmp_path), vocabulary_of(tiny.folder / "tokenizer")
+        assert here.tokenize(text) == there.tokenize(text), text
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"model": {}}'])
@@ -203,4 +220,4 @@ def test_an_unreadable_tokenizer(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(UserError, match="SDF412"):
-        count_tokens(tmp_path, "a")
+        vocabulary_of(tmp_path)

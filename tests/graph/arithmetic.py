@@ -15,7 +15,7 @@ from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Input
 from sdflow.problems import Position
 from sdflow.prompts.vocabulary import Vocabulary
-from sdflow.values import AdapterFacts, Component, Image, ImageSpec, Model, TokenCount
+from sdflow.values import AdapterFacts, Component, Image, ImageSpec, Model
 
 
 def pixel(value: float) -> Image:
@@ -89,9 +89,6 @@ class NoFacts:
 
     def adapter(self, token: str) -> AdapterFacts:
         raise KeyError(token)
-
-    def count_tokens(self, tokenizer: Component, text: str) -> TokenCount:
-        raise KeyError(text)
 
     def vocabulary(self, tokenizer: Component, added: tuple[str, ...] = ()) -> Vocabulary:
         raise KeyError(tokenizer.role)
