@@ -167,15 +167,16 @@ def _precision(vae: Any, space: LatentSpace, *, encoding: bool = False) -> Itera
     unwritten = getattr(vae.config, "_use_default_values", None) or ()
     xl = space.family == "sdxl"
     asked = bool(getattr(vae.config, "force_upcast", False)) and (xl or "force_upcast" not in unwritten)
-    if not asked or not (dtype == torch.float16 or (xl and encoding)):
+    narrow = dtype == torch.float16 or (xl and encoding and dtype != torch.float32)
+    if not asked or not narrow:
         yield dtype
         return
-    vae.to(torch.float32)
+    torch.nn.Module.to(vae, torch.float32)  # diffusers' own way is the same with a warning at each call
     try:
         yield torch.float32
     finally:
-        # float16 widens to float32 and back without a change.
-        vae.to(dtype)
+        # A half widens to float32 and back without a change.
+        torch.nn.Module.to(vae, dtype)
 
 
 @contextmanager

@@ -203,9 +203,7 @@ CODES: dict[str, Code] = {
         "sampler without equivalent",
         "The sampler exists elsewhere, but diffusers has nothing that is truly it.",
     ),
-    "SDF403": Code(
-        "unusable scheduler", "The model's own scheduler is not made for Stable Diffusion 1.x and 2.x."
-    ),
+    "SDF403": Code("unusable scheduler", "The model's own scheduler is not made for Stable Diffusion."),
     "SDF404": Code("impossible number of steps", "The sampler cannot do this number of steps on this model."),
     "SDF405": Code(
         "impossible range of steps", "Where the steps begin or end does not fit the latent or the schedule."

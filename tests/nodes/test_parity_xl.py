@@ -179,6 +179,27 @@ def test_the_refiner_alone_on_a_picture(tiny_refiner: Path, tmp_path: Path) -> N
     assert np.array_equal(pixels(files["a.png"]), np.asarray(theirs))
 
 
+@pytest.mark.parametrize("strength", [0.75, 1.0])
+def test_painting_into_a_picture(tiny_xl: Path, tmp_path: Path, strength: float) -> None:
+    mask = np.zeros((64, 96), np.uint8)
+    mask[16:48, 32:80] = 255
+    Pillow.fromarray(mask).save(tmp_path / "mask.png")
+    nodes = from_sketch(prompted(tiny_xl), strength)
+    nodes["mask"] = {"type": "load-mask", "path": str(tmp_path / "mask.png")}
+    nodes["start"]["mask"] = "$mask"
+    files = Workbench(tmp_path).run(nodes, {"a.png": "$image"}).files
+    theirs = sdflows_own("StableDiffusionXLInpaintPipeline", tiny_xl)(
+        **ASKED,
+        image=the_sketch(),
+        mask_image=Pillow.fromarray(mask),
+        strength=strength,
+        width=96,
+        height=64,
+        generator=torch.Generator().manual_seed(7),
+    ).images[0]
+    assert np.array_equal(pixels(files["a.png"]), np.asarray(theirs))
+
+
 def test_another_vae(tiny_xl: Path, tmp_path: Path) -> None:
     from sdflow.models.tiny_xl import write_tiny_xl
 

@@ -59,7 +59,7 @@ def own_class(config: Mapping[str, Json]) -> str:
     """The scheduler class that a model's configuration names.
 
     Raises:
-        UserError: SDF403, the class is missing or is none that samples Stable Diffusion 1.x and 2.x.
+        UserError: SDF403, the class is missing or is none that samples Stable Diffusion.
     """
     name = str(config.get("_class_name", ""))
     if name in SCHEDULER_CLASSES:

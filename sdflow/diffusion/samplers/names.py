@@ -41,7 +41,7 @@ _REFUSED: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     ),
     "EDM": (
         ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler", "edm-euler", "edm-dpm++-2m"),
-        "is for models trained with EDM's own noise levels, which Stable Diffusion 1.x and 2.x are not",
+        "is for models trained with EDM's own noise levels, which Stable Diffusion is not",
         ("euler-karras", "dpm++-2m-karras"),
     ),
     "Cosine DPM-Solver": (
@@ -51,7 +51,7 @@ _REFUSED: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     ),
     "flow matching": (
         ("FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler", "FlowMatchLCMScheduler"),
-        "is for models that predict a flow; Stable Diffusion 1.x and 2.x predict noise or v",
+        "is for models that predict a flow; Stable Diffusion predicts noise or v",
         ("euler", "heun"),
     ),
     "CFG++": (
