@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sdflow.models.request import ModelRequest, PartRequest
 from sdflow.models.tiny_xl import write_tiny_xl
 from sdflow.values import Component, LatentSpace
 from tests.models.conftest import Resolve
+from tests.models.hub import COMMIT, Hub, Repo
 from tests.models.layout import write_json
 
 ROLES = roles_of("sdxl")
@@ -180,3 +182,31 @@ def test_text_encoders_of_other_widths(resolve: Resolve, tiny_xl: Path) -> None:
         (finding,) = misfits(wrong)
         assert finding.problem.code == "SDF308"
         assert re.search(words, finding.problem.message)
+
+
+def test_sdxl_on_the_hub_is_known_before_the_download(
+    hub: Hub, resolve: Resolve, tiny_xl: Path, tiny_refiner: Path
+) -> None:
+    for name, folder in (("someone/xl", tiny_xl), ("someone/refiner", tiny_refiner)):
+        hub.repos[name] = Repo.of_folder(folder)
+        here, there = resolve(str(folder)), resolve(name, hub=hub.place)
+        assert there.describe(ROLES) == here.describe(ROLES)
+        assert (there.family, there.traits) == (here.family, here.traits)
+        assert there.components["text_encoder_2"].location.folder is None
+        assert there.components["tokenizer_2"].location.folder is not None
+    assert not [name for name in hub.downloads() if name.endswith(".safetensors")]
+
+
+def test_a_snapshot_of_which_only_a_part_is_here_is_listed_anew(
+    hub: Hub, resolve: Resolve, tiny_refiner: Path
+) -> None:
+    """Without the UNet's configuration nobody knows which family it is; the hub does."""
+    hub.repos["someone/refiner"] = Repo.of_folder(tiny_refiner)
+    snapshot = hub.place.snapshot("someone/refiner", COMMIT)
+    shutil.copytree(tiny_refiner / "vae", snapshot / "vae")
+    shutil.copy(tiny_refiner / "model_index.json", snapshot)
+    ref = snapshot.parents[1] / "refs" / "main"
+    ref.parent.mkdir(parents=True)
+    ref.write_text(COMMIT)
+    model = resolve("someone/refiner", hub=hub.place)
+    assert tuple(model.components) == REFINER
