@@ -8,6 +8,7 @@ from sdflow.recipe import yaml_scalar
 
 NAMES: Mapping[str, str] = {
     "load-model": "model",
+    "apply-lora": "styled",
     "load-embedding": "taught",
     "encode-prompt": "text",
     "combine-conditioning": "both",
@@ -53,6 +54,7 @@ _INPUTS: Mapping[tuple[str, str], str] = {
 
 _FIELDS: Mapping[str, Mapping[str, Json]] = {
     "load-model": {"source": "stable-diffusion-v1-5/stable-diffusion-v1-5"},
+    "apply-lora": {"source": "./ink.safetensors", "weight": 0.8},
     "load-embedding": {"source": "EasyNegative.safetensors"},
     "encode-prompt": {"prompt": "a lighthouse at dusk", "negative": "blurry, low quality"},
     "load-image": {"path": "sketch.png"},

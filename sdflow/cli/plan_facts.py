@@ -1,6 +1,6 @@
 """What a plan says beside its nodes: components to load and to download, models, seeds that were drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,7 +13,7 @@ from sdflow.workflow import Prepared
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A component that is loaded, `times` when it does not stay resident."""
+    """A component, or a LoRA for one, that is loaded, `times` when it does not stay resident."""
 
     role: str
     nbytes: int
@@ -45,11 +45,17 @@ def prompts(prepared: Prepared) -> list[tuple[str, Mapping[str, Json]]]:
 
 def loads(plan: Plan) -> list[Load]:
     """Components in the order of their first load."""
-    parts = {part.digest: part for number in plan.order for part in plan.nodes[number].components}
+    known: dict[str, tuple[str, int]] = {}
+    for number in plan.order:
+        for part in plan.nodes[number].components:
+            known |= {
+                piece: (f"{part.role} LoRA" if "+" in piece else part.role, size)
+                for piece, size in part.pieces.items()
+            }
     times: dict[str, int] = {}
     for digest in plan.simulation.loads:
         times[digest] = times.get(digest, 0) + 1
-    return [Load(parts[digest].role, parts[digest].bytes_as_loaded, count) for digest, count in times.items()]
+    return [Load(*known[piece], count) for piece, count in times.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +95,23 @@ def downloads(plan: Plan) -> list[Download]:
 
 def sources(plan: Plan) -> list[Source]:
     """Every place that the models of a plan come from, with what comes from there."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
     for number in plan.nodes:
         for value in plan.inferred.get(number, {}).values():
             if not isinstance(value, Model):
                 continue
-            name = plan.graph.nodes[number].origins[0].name
-            for role, part in value.components.items():
-                place = (name, part.location.source, part.location.revision or "")
-                roles = found.setdefault(place, [])
-                if role not in roles:
-                    roles.append(role)
+            item = plan.graph.nodes[number]
+            given = [plan.inferred[wire.node][wire.port] for _, wire in item.inputs]
+            known = {place for model in given if isinstance(model, Model) for _, place in _places(model)}
+            for role, place in _places(value):
+                if place not in known:
+                    roles = found.setdefault((item.origins[0].name, *place), {})
+                    roles[role] = None
     return [Source(*place, tuple(roles)) for place, roles in found.items()]
+
+
+def _places(model: Model) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Roles with source and commit: of the components, and of what lies on them."""
+    for role, part in model.components.items():
+        for location in (part.location, *(adapter.location for adapter in part.adapters)):
+            yield role, (location.source, location.revision or "")

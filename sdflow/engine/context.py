@@ -38,7 +38,7 @@ class ComponentPool(Protocol):
         """Drop everything that is not in use."""
 
     def plan(self, needs: Sequence[frozenset[str]]) -> None:
-        """Say which component digests the coming nodes need, node by node."""
+        """Say which pieces of components the coming nodes need, node by node."""
 
     def advance(self) -> None:
         """Say that the first of the planned nodes is done."""

@@ -183,7 +183,9 @@ class Execution:
         if self._plan.nodes[number].components and not self._announced:
             self._announced = True
             coming = [self._plan.nodes[n].components for n in (number, *self._schedule.devices_left)]
-            self._around.pool().plan([frozenset(part.digest for part in parts) for parts in coming])
+            self._around.pool().plan(
+                [frozenset(piece for part in parts for piece in part.pieces) for parts in coming]
+            )
 
     def _over(self) -> bool:
         outcome = self.outcome

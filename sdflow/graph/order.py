@@ -16,7 +16,8 @@ class Task:
     """A node that has to run.
 
     `after` are the tasks whose results it reads, `checkpoint` what belongs together (empty without a model),
-    `components` the bytes of each component that it uses, by digest, `activations` the bytes beside them.
+    `components` the bytes of each component that it uses, and of the LoRAs for it, by digest, `activations` the bytes
+    beside them.
     """
 
     id: int

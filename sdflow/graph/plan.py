@@ -193,7 +193,7 @@ class _Survey:
         item = self.graph.nodes[number]
         cost = item.node.cost(**planned_inputs(item, self.inferred))
         parts = _components(item, self.inferred)
-        scale = digest_of_json([device.name, *sorted(part.digest for part in parts)])
+        scale = digest_of_json([device.name, *sorted(piece for part in parts for piece in part.pieces)])
         seconds = self.memory.seconds(item.node.name, scale, cost.work)
         kept = number in self.kept and number not in self.forced
         planned = PlannedNode(
@@ -209,7 +209,7 @@ class _Survey:
             kept,
         )
         after = frozenset(wire.node for _, wire in item.inputs if wire.node in self.running)
-        sizes = {part.digest: part.bytes_as_loaded for part in parts if part.dtype}
+        sizes = {piece: size for part in parts if part.dtype for piece, size in part.pieces.items()}
         return planned, Task(number, after, _checkpoint(item, self.inferred), sizes, cost.activations)
 
     def _reason(self, item: GraphNode) -> str:

@@ -3,6 +3,7 @@
 from sdflow.models.adapter_file import find_file
 from sdflow.models.context import Context
 from sdflow.models.embedding_file import embedding_facts
+from sdflow.models.lora_header import lora_facts
 from sdflow.models.refused import Finding, ModelError, Refused
 from sdflow.models.request import AdapterRequest
 from sdflow.values import AdapterFacts
@@ -16,8 +17,6 @@ def describe_adapter(request: AdapterRequest, context: Context) -> AdapterFacts:
     """
     try:
         one = find_file(request, context)
-        if request.kind == "embedding":
-            return embedding_facts(one)
-        return AdapterFacts(request.kind, one.weight_file, one.location, one.label)
+        return embedding_facts(one) if request.kind == "embedding" else lora_facts(one)
     except Refused as error:
         raise ModelError((Finding((error.field,), error.problem),)) from error

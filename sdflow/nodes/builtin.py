@@ -3,6 +3,7 @@
 from functools import cache
 
 from sdflow.graph.registry import Registry, third_party_types
+from sdflow.nodes.apply_lora import ApplyLora
 from sdflow.nodes.average_conditioning import AverageConditioning
 from sdflow.nodes.combine_conditioning import CombineConditioning
 from sdflow.nodes.concat_conditioning import ConcatConditioning
@@ -27,6 +28,7 @@ from sdflow.nodes.zero_conditioning import ZeroConditioning
 
 BUILT_IN = (
     LoadModel,
+    ApplyLora,
     LoadEmbedding,
     EncodePrompt,
     CombineConditioning,

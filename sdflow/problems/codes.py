@@ -153,6 +153,10 @@ CODES: dict[str, Code] = {
         "configuration unknown",
         "A single file does not tell all of its configuration: `config` or `prediction-type` says the rest.",
     ),
+    "SDF330": Code(
+        "unreadable adapter", "A file is no LoRA, or a change of a kind that sdflow does not read."
+    ),
+    "SDF331": Code("LoRA for another model", "A LoRA was made for another family of models."),
     "SDF332": Code("not a textual inversion", "The file holds something else than the vectors of one word."),
     "SDF333": Code(
         "textual inversion does not fit", "Its vectors are for text encoders of another family, or too many."

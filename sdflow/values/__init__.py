@@ -1,6 +1,6 @@
 """What flows along the wires: frozen values, each with its stored form, and what is known of them before."""
 
-from sdflow.values.adapter import AdapterFacts
+from sdflow.values.adapter import FAMILIES, AdapterFacts
 from sdflow.values.beside import Inpaint, LowResolution
 from sdflow.values.conditioning import Conditioning, Entry
 from sdflow.values.encoded import Encoded, RawTensor
@@ -38,6 +38,7 @@ from sdflow.values.trajectory import State, Trajectory
 __all__ = [
     "ALWAYS",
     "CLEAN",
+    "FAMILIES",
     "NOISE",
     "Adapter",
     "AdapterFacts",

@@ -6,13 +6,16 @@ from typing import Literal
 
 from sdflow.values.model import Location, WeightFile
 
+FAMILIES = {"sd1": "SD 1.x", "sd2": "SD 2.x", "sdxl": "SDXL", "sdxl-refiner": "the SDXL refiner"}
+"""Families of models (`Model.family`) that adapters are made for, as messages call them."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterFacts:
     """One adapter file, here or not.
 
-    `label` is how messages call it. `family` is the kind of model that it is for, in a reader's words (`SDXL`), and
-    `roles` the components that it has weights for; empty and None where that cannot be known yet. `context` is the
+    `label` is how messages call it. `family` is the family of models that it is for, and `roles` the components that
+    it has weights for; empty and None where that cannot be known yet. `context` is the
     width of the text that its cross-attention takes, 0 where it has none. Of an embedding, `token` is the word that
     the file gives it and `vectors` their number and width for each text encoder by role, or under "" for any.
     """

@@ -109,6 +109,22 @@ class Component:
         """The component without adapters; its digest is what the pool knows the loaded weights by."""
         return replace(self, adapters=()) if self.adapters else self
 
+    @property
+    def loras(self) -> tuple[Adapter, ...]:
+        """The LoRAs on it, in their order."""
+        return tuple(adapter for adapter in self.adapters if adapter.kind == "lora")
+
+    @property
+    def pieces(self) -> Mapping[str, int]:
+        """What a pool holds to give it, and the bytes of each: the bare component, and each LoRA for it."""
+        names = self.pieces_with(self.loras)
+        return {self.bare.digest: self.bytes_as_loaded, **{name: it.file.size for name, it in names.items()}}
+
+    def pieces_with(self, loras: tuple[Adapter, ...]) -> Mapping[str, Adapter]:
+        """LoRAs by the names that they have as pieces of this component: weights are not loaded anew."""
+        bare = self.bare.digest if loras else ""
+        return {f"{bare}+{adapter.file.digest}": adapter for adapter in loras}
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

@@ -1,14 +1,17 @@
 """The pool: what is loaded when, what stays, and what goes first."""
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
 from sdflow.models import pool as pool_module
 from sdflow.models.pool import Pool, PoolEvent
 from sdflow.models.residency import Held, let_go, next_uses
-from sdflow.values import Component, Location, WeightFile
+from sdflow.values import Adapter, Component, Location, WeightFile
 from tests.models.layout import CPU, CUDA
 
 
@@ -179,3 +182,151 @@ def test_many_threads_load_once(loads: list[str]) -> None:
         thread.join()
     assert sorted(loads) == ["a", "b"]
     assert len({id(module) for module in seen}) == 2
+
+
+@dataclass
+class Layers:
+    """Stands for the layers of a LoRA."""
+
+    size: int
+    places: list[str] = field(default_factory=list)
+
+    def to(self, device: str) -> None:
+        self.places.append(device)
+
+
+def with_loras(bare: Component, *loras: tuple[str, float]) -> Component:
+    adapters = tuple(
+        Adapter("lora", WeightFile(f"{name}.safetensors", f"sha256:{name}", 4), Location("here"), weight)
+        for name, weight in loras
+    )
+    return replace(bare, adapters=adapters)
+
+
+@pytest.fixture
+def lora_loads(loads: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Components and LoRAs in the order of loading, and what was laid on, in order."""
+    import sdflow.models.load_lora
+    import sdflow.models.lora_layers
+
+    def load_lora(_module: Module, component: Component, adapter: Adapter) -> Layers:
+        loads.append(f"{component.role}+{adapter.file.name.partition('.')[0]}")
+        return Layers(adapter.file.size)
+
+    @contextmanager
+    def laid_on(module: Module, loras: Sequence[tuple[Layers, float]]) -> Iterator[None]:
+        module.places.append(f"on {[weight for _, weight in loras]}")
+        yield
+        module.places.append("off")
+
+    monkeypatch.setattr(sdflow.models.load_lora, "load_lora", load_lora)
+    monkeypatch.setattr(sdflow.models.lora_layers, "laid_on", laid_on)
+    return loads
+
+
+def test_loras_are_loaded_beside_one_base_and_taken_off_after_each_use(lora_loads: list[str]) -> None:
+    pool = Pool(CPU)
+    one, two = with_loras(A, ("x", 0.5)), with_loras(A, ("x", 0.2), ("y", 1.0))
+    touch(pool, one, A, two, one)
+    assert lora_loads == ["a", "a+x", "a+y"], "another weight loads nothing"
+    with pool.use(A) as module:
+        assert module.places == ["cpu", "on [0.5]", "off", "on [0.2, 1.0]", "off", "on [0.5]", "off"]
+    assert pool.resident == {A.digest}
+    assert pool.resident_bytes == 10 + 4 + 4
+
+
+def test_a_lora_goes_before_its_component_when_it_is_not_needed_any_more(lora_loads: list[str]) -> None:
+    events: list[PoolEvent] = []
+    pool = Pool(CPU, budget_bytes=24, on_event=events.append)
+    one, two = with_loras(A, ("x", 1.0)), with_loras(A, ("y", 1.0))
+    pool.plan([frozenset(it.pieces) for it in (one, B, two, A)])
+    for it in (one, B, two, A):
+        touch(pool, it)
+        pool.advance()
+        assert pool.resident_bytes <= 24
+    told = [(event.kind, event.role) for event in events]
+    assert told == [
+        ("loaded", "a"),
+        ("loaded", "a LoRA"),
+        ("loaded", "b"),
+        ("dropped", "a LoRA"),
+        ("loaded", "a LoRA"),
+    ], "y takes the place of x, and neither a nor b has to go"
+
+
+def test_with_its_component_a_lora_waits_in_host_memory(lora_loads: list[str]) -> None:
+    pool = Pool(CUDA, budget_bytes=14, host_budget_bytes=100)
+    one = with_loras(A, ("x", 1.0))
+    touch(pool, one, B, one)
+    assert lora_loads == ["a", "a+x", "b"]
+
+
+def test_who_wants_other_loras_waits_for_those_who_use_the_component(lora_loads: list[str]) -> None:
+    pool = Pool(CPU)
+    one, two = with_loras(A, ("x", 1.0)), with_loras(A, ("y", 1.0))
+    done = threading.Event()
+
+    def work() -> None:
+        touch(pool, two)
+        done.set()
+
+    with pool.use(one) as module, pool.use(one):
+        other = threading.Thread(target=work)
+        other.start()
+        assert not done.wait(0.05)
+        assert module.places[1:] == ["on [1.0]"]
+        with pytest.raises(RuntimeError, match="different LoRAs at once"), pool.use(A):
+            pass
+    other.join()
+    assert done.is_set()
+    assert module.places[1:] == ["on [1.0]", "off", "on [1.0]", "off"]
+
+
+def test_a_lora_that_cannot_be_loaded_leaves_a_bare_component(
+    lora_loads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sdflow.models.load_lora
+
+    def fail(*_: object) -> Layers:
+        raise MemoryError
+
+    pool = Pool(CPU)
+    with monkeypatch.context() as patch:
+        patch.setattr(sdflow.models.load_lora, "load_lora", fail)
+        with pytest.raises(MemoryError), pool.use(with_loras(A, ("x", 1.0))):
+            pass
+    touch(pool, A, with_loras(A, ("x", 1.0)))
+    assert lora_loads == ["a", "a+x"]
+
+
+def test_a_lora_whose_file_is_another_one_now_is_not_kept(lora_loads: list[str]) -> None:
+    changed = [True]
+
+    def check(component: Component) -> None:
+        if component.adapters and changed.pop():
+            raise FileNotFoundError
+
+    pool = Pool(CPU, check=check)
+    changed.insert(0, False)
+    with pytest.raises(FileNotFoundError), pool.use(with_loras(A, ("x", 1.0))):
+        pass
+    touch(pool, with_loras(A, ("x", 1.0)))
+    assert lora_loads == ["a", "a+x", "a+x"]
+
+
+def test_what_is_not_here_is_brought_here_and_checked(lora_loads: list[str], tmp_path: Path) -> None:
+    brought: list[str] = []
+    checked: list[Component] = []
+
+    def ensure(component: Component) -> Component:
+        brought.append(component.role)
+        here = Location("here", tmp_path)
+        return replace(
+            component, location=here, adapters=tuple(replace(it, location=here) for it in component.adapters)
+        )
+
+    pool = Pool(CPU, ensure=ensure, check=checked.append)
+    touch(pool, with_loras(A, ("x", 1.0)), with_loras(A, ("x", 0.5)))
+    assert brought == ["a", "a"], "the component, and then the LoRA"
+    assert [bool(it.adapters) for it in checked] == [False, True]
+    assert all(it.location.folder == tmp_path for it in checked[1].adapters)

@@ -14,7 +14,7 @@ from tests.nodes import embeddings
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = ("steps=4", "size=64")
 
-# Recipe → params that make it small and offline, and the size of each picture.
+# Recipe → params that make it small and offline, and the size of each picture. `{assets}` is a folder of files.
 CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
     "quickstart": (("size=64", "steps=2"), {"quickstart.png": None}),
     "txt2img": (("model=builtin:tiny", *SMALL), {"astronaut-42.png": (64, 64)}),
@@ -44,6 +44,10 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
         ("checkpoint=builtin:tiny", "vae=builtin:tiny", *SMALL),
         {"community-checkpoint-8.png": (64, 64)},
     ),
+    "lora-mix": (
+        ("model=builtin:tiny", "steps-lora={assets}/fast", "style={assets}/style.safetensors", *SMALL),
+        {"lora-mix-12-plain.png": (64, 64), "lora-mix-12-styled.png": (64, 64)},
+    ),
     "parts": (
         ("text=builtin:tiny", "unet=builtin:tiny", "vae=builtin:tiny", "scheduler=builtin:tiny", *SMALL),
         {"parts-3.png": (64, 64)},
@@ -61,11 +65,19 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 @pytest.fixture(scope="module")
-def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def assets(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that recipes take from elsewhere, made for `builtin:tiny`."""
+    from diffusers import UNet2DConditionModel
+
+    from tests.models import lora
+
     folder = tmp_path_factory.mktemp("assets")
     embedding = {"emb_params": embeddings.vectors(3, 32)}
     embeddings.write(folder / "embeddings" / "EasyNegative.safetensors", embedding)
+    modules = {"unet": UNet2DConditionModel.from_pretrained(tiny / "unet")}
+    fast, style = (lora.random_factors(modules, seed=seed) for seed in (1, 2))
+    lora.write(folder / "fast" / "pytorch_lora_weights.safetensors", lora.as_peft(fast))
+    lora.write(folder / "style.safetensors", lora.as_kohya(style, alpha=2.0))
     return folder
 
 
