@@ -176,9 +176,8 @@ class _Sampling:
         if noise is None:
             noise = draw_from(self._generators, tuple(samples.shape[1:])).to(self._dtype).to(self._device)
         else:
-            samples = (
-                samples.contiguous()
-            )  # as the pipeline for inpainting has them, and that for pictures has not
+            # As the pipeline for inpainting has them, and that for pictures has not.
+            samples = samples.contiguous()
         if self._shown.begins_with_noise():
             return noise * scheduler.init_noise_sigma
         return scheduler.add_noise(samples, noise, self._run.timesteps[:1].repeat(len(samples)))
