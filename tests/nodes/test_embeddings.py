@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sdflow.engine.events import ModelMoved
 from sdflow.problems import UserError
 from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 
@@ -262,6 +263,8 @@ def test_two_branches_share_the_text_encoder_and_do_not_touch_each_other(
     nodes = taught(tiny, f"a {WORD}")
     nodes["plain"] = {**nodes["text"], "model": "$model"}
     result = bench.run(nodes, {"a.safetensors": "$text", "b.safetensors": "$plain"})
+    moved = [(event.action, event.component) for event in bench.events if isinstance(event, ModelMoved)]
+    assert moved.count(("loaded", "text_encoder")) == 1
     fresh = Workbench(bench.folder, bench.folder / "fresh")
     alone = fresh.run(edited(text_to_image(tiny), {"text": nodes["plain"]}), {"b.safetensors": "$text"})
     assert bench.bytes_of(result, "plain", "conditioning") == fresh.bytes_of(alone, "text", "conditioning")
