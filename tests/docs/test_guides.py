@@ -52,6 +52,7 @@ def test_every_program_of_the_tutorial_is_there() -> None:
         "Image to image",
         "Negative prompt",
         "A community model",
+        "A LoRA",
         "Painting into a picture",
         "Four times as large",
         "Several prompts",
@@ -91,12 +92,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def tiny_lora(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA for the tiny model, in a folder as on the hub."""
+    from diffusers import UNet2DConditionModel
+
+    from tests.models import lora
+
+    folder = tmp_path_factory.mktemp("lora")
+    factors = lora.random_factors({"unet": UNet2DConditionModel.from_pretrained(tiny / "unet")})
+    lora.write(folder / "pytorch_lora_weights.safetensors", lora.as_peft(factors))
+    return folder
+
+
 @pytest.fixture
-def models(tiny: Path, tiny_inpaint: Path, tiny_x4: Path) -> Mapping[str, Path]:
+def models(tiny: Path, tiny_inpaint: Path, tiny_x4: Path, tiny_lora: Path) -> Mapping[str, Path]:
     """Small models in place of those on the pages."""
     return {
         "stable-diffusion-v1-5/stable-diffusion-v1-5": tiny,
         "prompthero/openjourney": tiny,
+        "sayakpaul/sd-model-finetuned-lora-t4": tiny_lora,
         "stabilityai/sd-vae-ft-mse": tiny / "vae",
         "stable-diffusion-v1-5/stable-diffusion-inpainting": tiny_inpaint,
         "stabilityai/stable-diffusion-x4-upscaler": tiny_x4,

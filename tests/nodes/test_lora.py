@@ -25,6 +25,7 @@ from tests.models.lora import (
     random_factors,
     write,
 )
+from tests.nodes import embeddings
 from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 
 Pipeline = Callable[..., Any]
@@ -77,7 +78,8 @@ def latent_of(pipeline: Any, **options: Any) -> torch.Tensor:
         "guidance_scale": 3.0,
         "generator": torch.Generator().manual_seed(1),
     }
-    result: torch.Tensor = pipeline(PROMPT, output_type="latent", **{**settings, **options}).images
+    settings = {"prompt": PROMPT, "output_type": "latent", **settings, **options}
+    result: torch.Tensor = pipeline(**settings).images
     return result
 
 
@@ -260,6 +262,32 @@ def test_a_field_changes_the_keys_of_what_it_changes(
     fields = {"source": "./first.safetensors"}
     before, after = (keys(bench, with_loras(tiny, it)) for it in (fields, {**fields, **edit}))
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_the_second_text_encoder_has_a_weight_of_its_own(bench: Workbench, tiny_xl: Path) -> None:
+    write(bench.folder / "second.safetensors", as_peft(factors_for(bench, tiny_xl)))
+    fields = {"source": "./second.safetensors"}
+    before, after = (
+        keys(bench, with_loras(tiny_xl, it)) for it in (fields, {**fields, "text-encoder-2": 0.5})
+    )
+    assert {name for name in before if before[name] != after[name]} == {"text", "sample", "image"}
+
+
+def test_beside_a_textual_inversion(bench: Workbench, tiny: Path) -> None:
+    """model ─▶ load-embedding ─▶ apply-lora ─▶ …, and the other way round."""
+    tensors = as_peft(factors_for(bench, tiny, seed=8))
+    write(bench.folder / "both.safetensors", tensors)
+    learned = embeddings.vectors(2, 32)
+    file = embeddings.write(bench.folder / "fox.pt", embeddings.of_a1111(learned))
+    nodes = edited(with_loras(tiny, {"source": "./both.safetensors"}), {"text": {"prompt": "a <fox> in red"}})
+    word = {"type": "load-embedding", "source": "./fox.pt", "token": "<fox>"}
+    after = edited({**nodes, "word": {**word, "model": "$lora-0"}}, {"text": {"model": "$word"}})
+    before = edited({**nodes, "word": {**word, "model": "$model"}}, {"lora-0": {"model": "$word"}})
+    pipeline = own_pipeline(bench, tiny, "EulerDiscreteScheduler", one=(tensors, 1.0))
+    pipeline.load_textual_inversion(str(file), token="<fox>")
+    theirs = latent_of(pipeline, prompt="a <fox> in red")
+    assert torch.equal(drawn(bench, after), theirs)
+    assert torch.equal(drawn(bench, before), theirs)
 
 
 def test_the_order_of_two_is_in_the_key(bench: Workbench, tiny: Path) -> None:
