@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, WithJsonSchema
 
 from sdflow.composition import Json
-from sdflow.diffusion.regions import active, refuse_gaps
+from sdflow.diffusion.regions import active
 from sdflow.diffusion.samplers import (
     SAMPLERS,
     Sampler,
@@ -26,7 +26,8 @@ from sdflow.graph.fields import told
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.nodes.decode import refuse_other_space
-from sdflow.nodes.sizes import Corner, Pixels, micro_of, refuse_conditioning, refuse_sizes
+from sdflow.nodes.denoise_inputs import refuse_beside, refuse_conditioning, refuse_gaps_between
+from sdflow.nodes.sizes import Corner, Pixels, micro_of, refuse_sizes
 from sdflow.problems import UserError
 from sdflow.values import (
     Conditioning,
@@ -129,7 +130,7 @@ class Denoise(Node, type="denoise", version=1):
             Refusal: inputs that do not fit the model or each other, or a range of steps that makes no sense.
         """
         refuse_other_space(model, latent)
-        _refuse_beside(model, latent)
+        refuse_beside(model, latent)
         refuse_conditioning(model, conditioning, latent)
         refuse_sizes(self, model)
         self._refuse_sampler(model)
@@ -140,7 +141,7 @@ class Denoise(Node, type="denoise", version=1):
             raise Refusal(
                 first.message, field=self._field_of(first.code), code=first.code, hint=first.hint
             ) from error
-        self._refuse_gaps(conditioning, part, latent)
+        refuse_gaps_between(conditioning, part, latent)
         level = level_after(self._chosen, scheduler_config(model), part)
         beside = latent.beside if level.kind == "partial" else ""
         after = LatentSpec(latent.batch, latent.height, latent.width, latent.space, level, beside)
@@ -211,21 +212,6 @@ class Denoise(Node, type="denoise", version=1):
             message = f"sampler {sampler.name if sampler else facts.class_name} takes no eta"
             raise Refusal(message, field="eta", code="SDF214", hint=f"samplers that do: {takers}")
 
-    @staticmethod
-    def _refuse_gaps(conditioning: ConditioningSpec, part: StepRange, latent: LatentSpec) -> None:
-        try:
-            refuse_gaps(
-                conditioning.positive,
-                first=part.start,
-                last=part.end,
-                steps=part.steps,
-                height=latent.height,
-                width=latent.width,
-            )
-        except UserError as error:
-            first = error.problems[0]
-            raise Refusal(first.message, field="conditioning", code=first.code, hint=first.hint) from error
-
     def _rows(self, model: Model, conditioning: ConditioningSpec, part: StepRange) -> list[int]:
         """How many predictions each step needs for every item: one for each entry that counts in it."""
         distilled = model.components["unet"].config.get("time_cond_proj_dim") is not None
@@ -295,30 +281,3 @@ class Denoise(Node, type="denoise", version=1):
                 on_step=ctx.progress,
             )
         return {} if states.last_needed is not None else {"latent": result}
-
-
-_BESIDE = {
-    4: ("", "inpaint"),
-    7: ("low-resolution",),
-    9: ("inpaint",),
-}
-"""By the UNet's input channels: what may lie beside the latent."""
-
-_FROM = {
-    "": "init-latent or init-latent-from-image without a mask",
-    "inpaint": "init-latent-from-image with a mask",
-    "low-resolution": "init-latent-from-small-image",
-}
-"""Which nodes make such latents."""
-
-
-def _refuse_beside(model: Model, latent: LatentSpec) -> None:
-    """Refuse a latent that lacks what the UNet is shown beside it, or brings what it has no place for."""
-    channels = model.components["unet"].config.get("in_channels", 4)
-    wanted = _BESIDE.get(channels, ("",)) if isinstance(channels, int) else ("",)
-    if latent.beside not in wanted:
-        raise Refusal(
-            f"a UNet of {channels} input channels does not take a latent from {_FROM[latent.beside]}",
-            field="latent",
-            hint=f"take one from {' or '.join(_FROM[kind] for kind in wanted)}",
-        )

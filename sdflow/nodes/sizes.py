@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sdflow.diffusion.micro import Micro, Wishes, micro_conditioning
 from sdflow.graph.node import Refusal
-from sdflow.values import ConditioningSpec, LatentSpec, Model
+from sdflow.values import LatentSpec, Model
 
 if TYPE_CHECKING:
     from sdflow.nodes.denoise import Denoise
@@ -90,29 +90,6 @@ def refuse_sizes(node: "Denoise", model: Model) -> None:
         else:
             continue
         raise Refusal(message, field=field, code="SDF214", hint=f"leave {written} out")
-
-
-def refuse_conditioning(model: Model, conditioning: ConditioningSpec, latent: LatentSpec) -> None:
-    """Refuse embeddings that the UNet does not take.
-
-    Raises:
-        Refusal: their width, their pooled text or their number does not fit.
-    """
-    config = model.components["unet"].config
-    width = config.get("cross_attention_dim")
-    hint = "encode the prompt with the same model"
-    if isinstance(width, int) and width != conditioning.width:
-        message = f"the conditioning has {conditioning.width} features per token and the UNet takes {width}"
-        raise Refusal(message, field="conditioning", hint=hint)
-    if model.space.family == "sdxl" and not conditioning.pooled:
-        raise Refusal(
-            "SDXL takes pooled text, which this conditioning lacks", field="conditioning", hint=hint
-        )
-    if conditioning.batch not in (1, latent.batch):
-        message = f"{conditioning.batch} prompts for a batch of {latent.batch}"
-        raise Refusal(
-            message, field="conditioning", hint="give one prompt, or as many as the batch has items"
-        )
 
 
 def _size(pixels: Pixels | None) -> tuple[int, int] | None:
