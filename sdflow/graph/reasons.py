@@ -27,8 +27,7 @@ def difference(before: Mapping[str, Json], now: Mapping[str, Json], sources: Map
 
 def _input_reason(name: str, old: Json, new: Json, sources: Mapping[str, str]) -> list[str]:
     if isinstance(old, dict) and isinstance(new, dict) and "model" in old and "model" in new:
-        parts = [role for role, _, _ in _changed(old, new, "model")]
-        return [f"model {role} changed" for role in parts]
+        return [_part_reason(role, was, now) for role, was, now in _changed(old, new, "model")]
     if (
         isinstance(old, dict)
         and isinstance(new, dict)
@@ -36,6 +35,25 @@ def _input_reason(name: str, old: Json, new: Json, sources: Mapping[str, str]) -
     ):
         return [f"other states of {sources.get(name, name)}"]
     return [f"input {sources.get(name, name)} changed"]
+
+
+def _part_reason(role: str, old: Json, new: Json) -> str:
+    """Of a component of a model: whether it is another one, or what lies on it."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return f"model {role} changed"
+    if any(old.get(name) != new.get(name) for name in {*old, *new} - {"adapters"}):
+        return f"model {role} changed"
+    before, now = (_weights(it.get("adapters")) for it in (old, new))
+    if [file for file, _ in before] != [file for file, _ in now]:
+        return f"other LoRAs or embeddings on {role}"
+    was, is_ = next((a, b) for (_, a), (_, b) in zip(before, now, strict=True) if a != b)
+    return f"LoRA on {role} {shown(was)} → {shown(is_)}"
+
+
+def _weights(adapters: Json) -> list[tuple[Json, Json]]:
+    """What lies on a component, without and with its weight."""
+    listed = [it for it in adapters if isinstance(it, dict)] if isinstance(adapters, list) else []
+    return [({**it, "weight": None}, it.get("weight")) for it in listed]
 
 
 def _changed(before: Mapping[str, Json], now: Mapping[str, Json], part: str) -> list[tuple[str, Json, Json]]:

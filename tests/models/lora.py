@@ -49,6 +49,17 @@ def as_peft(factors: Factors) -> Tensors:
     return tensors
 
 
+def as_dora(factors: Factors) -> Tensors:
+    """As PEFT saves a DoRA (arXiv:2402.09353): a magnitude for each output of a layer."""
+    tensors = as_peft(factors)
+    for name in [name for name in tensors if name.endswith(".lora_B.weight")]:
+        up = tensors[name]
+        generator = torch.Generator().manual_seed(len(name))
+        magnitude = torch.rand(len(up), generator=generator) + 0.5
+        tensors[name.replace("lora_B.weight", "lora_magnitude_vector")] = magnitude
+    return tensors
+
+
 def as_old_diffusers(factors: Factors) -> Tensors:
     """As diffusers < 0.22 saved them: attention processors, and linear layers with a LoRA of their own."""
     tensors: Tensors = {}

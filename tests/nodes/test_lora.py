@@ -18,6 +18,7 @@ from sdflow.workflow import RunResult
 from tests.models.lora import (
     Factors,
     Tensors,
+    as_dora,
     as_kohya,
     as_kohya_xl,
     as_old_diffusers,
@@ -145,6 +146,16 @@ def test_equal_to_the_pipeline(bench: Workbench, tiny: Path, style: str) -> None
     pipeline = own_pipeline(bench, tiny, "EulerDiscreteScheduler", one=(tensors, weight))
     assert torch.equal(ours, latent_of(pipeline))
     assert not torch.allclose(ours, drawn(bench, text_to_image(tiny)), atol=1e-3)
+
+
+def test_dora_equal_to_the_pipeline(bench: Workbench, tiny: Path) -> None:
+    """Of the UNet alone: into text encoders, transformers loads a DoRA without its magnitudes."""
+    factors = {place: pair for place, pair in factors_for(bench, tiny).items() if place[0] == "unet"}
+    tensors = as_dora(factors)
+    write(bench.folder / "dora.safetensors", tensors)
+    ours = drawn(bench, with_loras(tiny, {"source": "./dora.safetensors", "weight": 0.6, "text-encoder": 0}))
+    pipeline = own_pipeline(bench, tiny, "EulerDiscreteScheduler", one=(tensors, {"unet": 0.6}))
+    assert torch.equal(ours, latent_of(pipeline))
 
 
 def test_equal_to_the_pipeline_that_reads_the_file_itself(bench: Workbench, tiny: Path) -> None:
@@ -295,6 +306,25 @@ def test_the_order_of_two_is_in_the_key(bench: Workbench, tiny: Path) -> None:
         write(bench.folder / f"{number}.safetensors", as_peft(factors_for(bench, tiny, seed=number)))
     one, two = {"source": "./1.safetensors"}, {"source": "./2.safetensors"}
     assert keys(bench, with_loras(tiny, one, two)) != keys(bench, with_loras(tiny, two, one))
+
+
+def test_a_plan_says_what_lies_on_the_model_now(tiny: Path, tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    for number in (1, 2):
+        write(tmp_path / f"{number}.safetensors", as_peft(factors_for(bench, tiny, seed=number)))
+
+    def why(*loras: Mapping[str, Any]) -> str:
+        path = bench.write(with_loras(tiny, *loras), {"a.png": "$image"})
+        plan = bench.session.prepare(bench.compose(path)).plan
+        return next(node.reason for node in plan.nodes.values() if node.item.name == "sample")
+
+    one: dict[str, Any] = {"source": "./1.safetensors", "text-encoder": 0}
+    drawn(bench, with_loras(tiny, one))
+    assert why(one) == "cached"
+    assert why({**one, "weight": 0.5}) == "LoRA on unet 1.0 → 0.5"
+    assert why({**one, "source": "./2.safetensors"}) == "other LoRAs or embeddings on unet"
+    assert why(one, {**one, "source": "./2.safetensors"}) == "other LoRAs or embeddings on unet"
+    assert why() == "other LoRAs or embeddings on unet"
 
 
 def test_another_weight_for_the_unet_does_not_encode_the_prompt_again(bench: Workbench, tiny: Path) -> None:
