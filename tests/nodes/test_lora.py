@@ -1,5 +1,7 @@
 """`apply-lora`: to the bit what diffusers' pipelines compute with the same LoRAs, and never more than was asked."""
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -325,6 +327,19 @@ def test_a_plan_says_what_lies_on_the_model_now(tiny: Path, tmp_path: Path) -> N
     assert why({**one, "source": "./2.safetensors"}) == "other LoRAs or embeddings on unet"
     assert why(one, {**one, "source": "./2.safetensors"}) == "other LoRAs or embeddings on unet"
     assert why() == "other LoRAs or embeddings on unet"
+
+
+def test_planning_imports_none_of_the_large_libraries(tiny: Path, tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    torch.save(as_kohya(factors_for(bench, tiny), alpha=2.0), tmp_path / "style.pt")
+    path = bench.write(with_loras(tiny, {"source": "./style.pt"}), {"a.png": "$image"})
+    program = (
+        "import sys\n"
+        "from sdflow.cli.main import run\n"
+        f"assert run(['plan', {str(path)!r}, '--no-cache', '--device', 'cpu']) == 0\n"
+        "assert not {'torch', 'diffusers', 'transformers', 'peft'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_another_weight_for_the_unet_does_not_encode_the_prompt_again(bench: Workbench, tiny: Path) -> None:
