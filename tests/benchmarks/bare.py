@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import FrameType
 
-MISSING = {"transformers", "tokenizers", "accelerate", "scipy", "torchsde", "platformdirs"}
+MISSING = {"transformers", "tokenizers", "accelerate", "peft", "compel", "scipy", "torchsde", "platformdirs"}
 """Not there at all."""
-NOT_FOR_US = {"yaml", "click", "rich"}
+NOT_FOR_US = {"yaml", "click", "rich", "httpx2"}
 """There only because libraries of others need them; nothing of sdflow may import them."""
 
 
