@@ -1,5 +1,6 @@
 """Prompts in compel's language, embedded by compel itself (https://github.com/damian0815/compel)."""
 
+import copy
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -72,9 +73,8 @@ class _Reader:
         )
         self.pools = hasattr(encoder.module, "text_projection")
         self.first = len(encoder.tokenizer)
-        self.tokenizer = with_added(
-            encoder.tokenizer, tuple(name for word in encoder.words for name in _names(word))
-        )
+        names = tuple(name for word in encoder.words for name in _names(word))
+        self.tokenizer = _silent(with_added(encoder.tokenizer, names))
         self._module, self._states = encoder.module, states
         self._words = encoder.words
         self._vectors = [vector for word in encoder.words for vector in word.vectors]
@@ -106,6 +106,14 @@ class _Reader:
                 return [vector for token in token_ids for vector in whole.get(token, [token])]
 
         return Expanding()
+
+
+def _silent(tokenizer: Any) -> Any:
+    """A tokenizer that does not warn of long texts, which compel divides itself; the given one stays as it is."""
+    silent = copy.copy(tokenizer)
+    said = "sequence-length-is-longer-than-the-specified-maximum"
+    silent.deprecation_warnings = {**tokenizer.deprecation_warnings, said: True}
+    return silent
 
 
 def _names(word: LearnedWord) -> list[str]:

@@ -44,7 +44,7 @@ def vocabulary_of(tokenizer: Any, words: Sequence[LearnedWord], weighting: Weigh
 
     @cache
     def tokenize(text: str) -> Tokens:
-        ids = tuple(reader(text, add_special_tokens=False).input_ids)
+        ids = tuple(reader(text, add_special_tokens=False, verbose=False).input_ids)
         return Tokens(ids, (0,) * len(ids))
 
     def spelled(token: int) -> str:

@@ -1,5 +1,6 @@
 """Weights of words: A1111's and ComfyUI's formulas by hand, compel called by hand, and what has no weights as ever."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from transformers import tokenization_utils_base
 
 from sdflow.diffusion.text import TextEncoder, encode_prompts
 from sdflow.diffusion.token_rows import vocabulary_of as at_run
@@ -115,6 +117,23 @@ def test_break_asks_for_chunks_and_is_never_too_long(tiny: Modules) -> None:
     made = encoded(tiny, "a horse BREAK a boat", "a1111", "ugly", long="refuse")
     assert torch.equal(made.positive[0].embeddings, states(tiny, "a horse", "a boat"))
     assert torch.equal(made.negative[0].embeddings, states(tiny, "ugly", ""))
+
+
+@pytest.mark.parametrize("weighting", ["plain", "a1111", "comfy", "compel"])
+def test_a_long_prompt_is_no_alarm(
+    tiny: Modules, weighting: Weighting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers warns once for each tokenizer that a text is longer than the encoder; ours are divided."""
+    fresh = copy.deepcopy(tiny.tokenizer)
+    fresh.deprecation_warnings = {}
+    said: list[str] = []
+    monkeypatch.setattr(tokenization_utils_base.logger, "warning", said.append)
+    encode_prompts(
+        [TextEncoder(fresh, tiny.text_encoder)], [[LONG]], [[""]], weighting=weighting, long="chunk"
+    )
+    assert said == []
+    fresh(LONG)
+    assert "longer than" in said[0], "it does warn where it is called as usual"
 
 
 @pytest.mark.parametrize("weighting", ["plain", "a1111", "comfy", "compel"])
