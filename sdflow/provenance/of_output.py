@@ -108,6 +108,7 @@ _WANTED: Mapping[str, Mapping[str, str]] = {
     "denoise": {"steps": "steps", "guidance": "guidance", "strength": "strength"},
     "load-model": {"source": "model"},
 }
+_STARTS = ("init-latent", "init-latent-from-image", "init-latent-from-small-image")
 
 
 def _facts(graph: Graph, inferred: Inferred, upstream: list[int], index: int) -> dict[str, Json]:
@@ -125,7 +126,7 @@ def _facts(graph: Graph, inferred: Inferred, upstream: list[int], index: int) ->
         if node.name == "denoise":
             facts |= _prompts(graph, number, index)
             facts["sampler"] = _sampler_title(fields["sampler"])
-        if node.name in ("init-latent", "init-latent-from-image"):
+        if node.name in _STARTS:
             facts |= _start(inferred[number]["latent"], cast("int | list[int]", fields["seed"]), index)
     facts["clip_skip"] = cast("int", facts.get("clip_skip") or 0) + 1 if facts.get("clip_skip") else None
     return facts

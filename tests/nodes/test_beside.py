@@ -9,6 +9,7 @@ from PIL import Image as Pillow
 
 from sdflow.models.tiny import write_tiny
 from sdflow.problems import UserError
+from sdflow.provenance.parameters import parse_parameters
 from tests.nodes.test_parity import pixels
 from tests.nodes.workbench import Nodes, Workbench, edited
 
@@ -69,6 +70,9 @@ def test_upscaling(upscaler: Path, tmp_path: Path) -> None:
         generator=torch.Generator().manual_seed(7),
     ).images[0]
     assert theirs.size == (96, 64)
+    with Pillow.open(files["a.png"]) as picture:
+        said = parse_parameters(picture.info["parameters"])
+    assert (said["seed"], said["size"]) == ("7", "96x64")
     assert np.abs(pixels(files["a.png"]).astype(int) - np.asarray(theirs).astype(int)).max() <= 1
 
 
