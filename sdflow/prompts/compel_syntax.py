@@ -59,7 +59,7 @@ def _parsed(text: str) -> Any:
     if not read.prompts and not read.lora_weights:
         raise PromptError("compel finds nothing in it")
     if read.lora_weights:
-        raise PromptError("compel would leave its LoRA out: use a `load-lora` node", _place(text, "Lora("))
+        raise PromptError("compel would leave its LoRA out: use an `apply-lora` node", _place(text, "Lora("))
     return read
 
 

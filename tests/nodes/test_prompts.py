@@ -144,7 +144,7 @@ REFUSED = [
     ({"prompt": ["[a|b|c|d|e|f|g]", "[a|b|c|d|e|f|g|h|i|j]"], "weighting": "a1111"}, "SDF421", "together"),
     ({"prompt": '("a","b").blend(1)', "weighting": "compel"}, "SDF421", "compel cannot read it"),
     ({"prompt": "a cat.swap(dog)", "weighting": "compel"}, "SDF421", ".swap"),
-    ({"prompt": "withLora(x, 1) cat", "weighting": "compel"}, "SDF421", "LoRA"),
+    ({"prompt": "withLora(x, 1) cat", "weighting": "compel"}, "SDF421", "LoRA out: use an `apply-lora` node"),
     ({"prompt": "embedding:Nice cat", "weighting": "comfy"}, "SDF423", "no embedding `Nice`"),
     ({"prompt": LONG, "weighting": "a1111"}, "SDF211", "199 tokens and the text encoder takes 75"),
     ({"prompt": f"a BREAK [b:{LONG}:3]", "weighting": "a1111"}, "SDF211", "it ends at: …"),
