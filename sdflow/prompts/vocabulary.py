@@ -12,6 +12,9 @@ FIRST_VECTOR = 2**24
 EMBEDDING = "embedding:"
 """How ComfyUI marks the name of a textual inversion."""
 
+_ENDINGS = (".safetensors", ".pt", ".bin")
+"""Of the files of textual inversions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
@@ -89,12 +92,20 @@ def words_of(part: Part, vocabulary: Vocabulary) -> Iterator[Unit]:
 
 
 def embedding_in(word: str, names: Mapping[str, object]) -> tuple[str | None, str]:
-    """The name of a textual inversion that a word calls, and the commas after it; else no name and the word."""
+    """The name of a textual inversion that a word calls, and the commas after it; else no name and the word.
+
+    A name may be written as that of a file: with an ending, where there is no textual inversion of the whole name.
+    """
     if not word.startswith(EMBEDDING):
         return None, word
     name = word.removeprefix(EMBEDDING)
-    bare = name if name in names else name.rstrip(",")
-    return bare, name[len(bare) :]
+    written = name if name in names else name.rstrip(",")
+    rest = name[len(written) :]
+    if written not in names:
+        for ending in _ENDINGS:
+            if (bare := written.removesuffix(ending)) in names:
+                return bare, rest
+    return written, rest
 
 
 def unknown_embeddings(part: Part, names: Sequence[str]) -> tuple[str, ...]:

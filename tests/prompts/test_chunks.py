@@ -121,6 +121,13 @@ def test_comfy_calls_vectors_by_name() -> None:
     named = {"Good-1": WRITTEN[4, 5], "x,": (FIRST_VECTOR + 7,)}
     layout = laid_out("a (embedding:Good-1:2),b embedding:x, embedding:Good-1,, c", "comfy", named=named)
     assert shown(layout) == ["a01,b701,,c"]
+    for ending in (".pt", ".safetensors", ".bin"):
+        said = laid_out(f"a embedding:Good-1{ending}, b", "comfy", named=named)
+        assert shown(said) == ["a01,b"], "a name may be that of its file"
+    own = {**named, "Good-1.pt": (FIRST_VECTOR + 5,)}
+    assert shown(laid_out("embedding:Good-1.pt", "comfy", named=own)) == ["5"], (
+        "a word with an ending is first"
+    )
     (variant,) = read_prompt("embedding:Good-1, embedding:other, xembedding:z", "comfy")
     assert unknown_embeddings(variant.parts[0], ["Good-1"]) == ("other",)
 
