@@ -1,5 +1,6 @@
 """What every prompt language is read into."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -45,7 +46,7 @@ class PromptError(ValueError):
         self.place = place
 
 
-def joined(fragments: list[Fragment]) -> Part:
+def joined(fragments: Iterable[Fragment]) -> Part:
     """The same fragments without empty ones, neighbours of equal weight made one."""
     kept: list[Fragment] = []
     for fragment in fragments:

@@ -15,6 +15,7 @@ from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 pytest.importorskip("torch")
 
 LATENT = {"a.safetensors": "$sample"}
+DEEP = "a " + "(" * 101 + "red" + ")" * 101
 LONG = ", ".join(["a photograph of a horse on the moon"] * 20)  # 199 tokens
 
 
@@ -138,8 +139,8 @@ def test_the_plan_tells_tokens_chunks_and_the_cut(bench: Workbench, tiny: Path) 
 
 
 REFUSED = [
-    ({"prompt": "a (red fox", "weighting": "comfy"}, "SDF421", "never closed, at character 3: a |(red fox"),
-    ({"prompt": "a", "negative": "red) fox", "weighting": "comfy"}, "SDF421", "negative is no prompt"),
+    ({"prompt": DEEP, "weighting": "comfy"}, "SDF421", "a hundred brackets, at character 103: …"),
+    ({"prompt": "a", "negative": DEEP, "weighting": "comfy"}, "SDF421", "negative is no prompt"),
     ({"prompt": "[a|b][a|b|c][a|b|c|d|e][a|b|c|d|e|f|g]", "weighting": "a1111"}, "SDF421", "more than 64"),
     ({"prompt": ["[a|b|c|d|e|f|g]", "[a|b|c|d|e|f|g|h|i|j]"], "weighting": "a1111"}, "SDF421", "together"),
     ({"prompt": '("a","b").blend(1)', "weighting": "compel"}, "SDF421", "compel cannot read it"),
