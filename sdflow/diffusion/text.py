@@ -18,7 +18,7 @@ from sdflow.diffusion.token_rows import TokenRows, rows_of, vocabulary_of
 from sdflow.problems import UserError, problem
 from sdflow.prompts.chunks import Chunk, Layout, Long, padded
 from sdflow.prompts.fragments import PromptError, Weighting
-from sdflow.prompts.moments import Moment, moments
+from sdflow.prompts.moments import Moment, chunk_counts, moments
 from sdflow.values import Conditioning, Entry
 
 Reading: TypeAlias = Literal["last", "penultimate"]
@@ -72,8 +72,8 @@ def encode_prompts(
         clip_skip: how many of the encoders' last layers to leave out, beyond those that are left out anyway. Negative
             prompts go through all others where A1111 and ComfyUI are not asked for: diffusers' pipelines have it so.
         long: what to do with more tokens than an encoder reads (75 and two at the ends): `refuse`; `truncate`;
-            `chunk`, which encodes chunks of up to 75 on their own and joins the embeddings, and brings all prompts and
-            negatives to the same number of chunks with empty ones.
+            `chunk`, which encodes chunks of up to 75 on their own and joins the embeddings. Empty ones fill up what
+            `chunk_counts` asks for.
         device: where the text encoders are.
 
     Returns:
@@ -93,15 +93,15 @@ def encode_prompts(
         raise problem("SDF421", f"a prompt cannot be read: {error}") from error
     if long == "refuse":
         _refuse_long(said, vocabularies[0].room)
-    chunks = max(moment.chunks for side in said for moment in side)
+    counts = chunk_counts(said, weighting)
     manner = _Manner(weighting, reading, clip_skip, long == "truncate", device)
     with torch.inference_mode():
-        positive = _entries(encoders, said[0], prompts, chunks, manner)
+        positive = _entries(encoders, said[0], prompts, counts[0], manner)
         if negatives is None:
             negative = [zeros_like(positive[0])]
         else:
             manner = manner if weighting in {"a1111", "comfy"} else replace(manner, clip_skip=0)
-            negative = _entries(encoders, said[1], negatives, chunks, manner)
+            negative = _entries(encoders, said[1], negatives, counts[1], manner)
     return Conditioning(tuple(map(_ordinary, positive)), tuple(map(_ordinary, negative)))
 
 
@@ -109,17 +109,20 @@ def _entries(
     encoders: Sequence[TextEncoder],
     said: Sequence[Moment],
     texts: Sequence[Texts],
-    chunks: int,
+    chunks: Sequence[int],
     manner: _Manner,
 ) -> list[Entry]:
-    """An entry for every moment; compel reads the texts themselves, and knows only one."""
+    """An entry for every moment, each in `chunks` of its own; compel reads the texts themselves, and knows one."""
     if manner.weighting != "compel":
-        return [replace(embed(encoders, it.layouts, chunks, manner), span=it.span) for it in said]
+        return [
+            replace(embed(encoders, it.layouts, count, manner), span=it.span)
+            for it, count in zip(said, chunks, strict=True)
+        ]
     from sdflow.diffusion.compel_text import embed_as_compel
 
     states = partial(_states, reading=manner.reading, clip_skip=manner.clip_skip)
     made = [
-        embed_as_compel(encoder, own, chunks, states, truncate=manner.truncate)
+        embed_as_compel(encoder, own, chunks[0], states, truncate=manner.truncate)
         for encoder, own in zip(encoders, texts, strict=True)
     ]
     return [joined(encoders, [features for features, _ in made], made[-1][1])]

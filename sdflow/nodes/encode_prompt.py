@@ -20,7 +20,7 @@ from sdflow.nodes.prompt_words import (
 )
 from sdflow.prompts import Weighting
 from sdflow.prompts.chunks import Long
-from sdflow.prompts.moments import Moment
+from sdflow.prompts.moments import Moment, chunk_counts
 from sdflow.prompts.vocabulary import Vocabulary
 from sdflow.values import Adapter, Conditioning, ConditioningSpec, EntrySpec, Model
 
@@ -31,7 +31,7 @@ _ENCODERS = (("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2"))
 _ZEROS = "force_zeros_for_empty_prompt"
 
 
-class EncodePrompt(Node, type="encode-prompt", version=1):
+class EncodePrompt(Node, type="encode-prompt", version=2):
     """Turn a prompt into conditioning with the model's text encoders."""
 
     outputs = {"conditioning": "Conditioning"}
@@ -56,6 +56,11 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
     long: Long = "refuse"
     """What to do with a prompt beyond the encoder's length: refuse it, cut it, or encode it in chunks of 75.
     Chunks end where the language has it so; what BREAK divides is not too long by itself."""
+
+    def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
+        """A negative prompt that is left out is an empty one; where it is not, `described` says so."""
+        fields = super().key_fields(without=without)
+        return {**fields, "negative": ""} if self.negative is None and "negative" not in without else fields
 
     def components(self, model: Model) -> frozenset[str]:
         """The tokenizers and the text encoders."""
@@ -93,9 +98,13 @@ class EncodePrompt(Node, type="encode-prompt", version=1):
         if self.clip_skip >= layers:
             raise Refusal(f"clip-skip {self.clip_skip} of {layers} layers leaves none", field="clip_skip")
         said = self._said(facts, model)
-        chunks = max(moment.chunks for moments in said for moment in moments)
-        tokens = _number(encoders[0].config, "max_position_embeddings", 77) * chunks
-        positive, negative = (tuple(EntrySpec(tokens, it.span) for it in moments) for moments in said)
+        room = _number(encoders[0].config, "max_position_embeddings", 77)
+        positive, negative = (
+            tuple(EntrySpec(room * count, it.span) for it, count in zip(moments, counts, strict=True))
+            for moments, counts in zip(said, chunk_counts(said, self.weighting), strict=True)
+        )
+        if self._zeros(model):
+            negative = (EntrySpec(positive[0].tokens),)
         width = sum(_number(it.config, "hidden_size", 512) for it in encoders)
         pooled = _number(encoders[-1].config, "projection_dim", 512) if _always_skipped(model) else 0
         return {"conditioning": ConditioningSpec(prompts, width, positive, negative, pooled)}

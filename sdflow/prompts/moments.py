@@ -55,6 +55,19 @@ def moments(
     )
 
 
+def chunk_counts(sides: Sequence[Sequence[Moment]], weighting: Weighting) -> list[tuple[int, ...]]:
+    """In how many chunks each moment of each side is embedded, the missing ones being empty.
+
+    All have the same number, but in ComfyUI's language: there a prompt is filled up to the others of its batch alone,
+    and where sides differ, attention sees each as often as it takes to make them equally long.
+    """
+    own = [tuple(moment.chunks for moment in side) for side in sides]
+    if weighting == "comfy":
+        return own
+    most = max(count for counts in own for count in counts)
+    return [(most,) * len(counts) for counts in own]
+
+
 def _laid_out(variant: Variant, weighting: Weighting, vocabulary: Vocabulary, long: Long) -> Layout:
     if weighting == "compel":
         return lay_out_compel(variant.text, vocabulary, long)

@@ -119,6 +119,16 @@ def test_break_asks_for_chunks_and_is_never_too_long(tiny: Modules) -> None:
     assert torch.equal(made.negative[0].embeddings, states(tiny, "ugly", ""))
 
 
+def test_comfy_adds_no_empty_chunks_to_the_shorter_side(tiny: Modules) -> None:
+    made = encoded(tiny, LONG, "comfy", "ugly", long="chunk")
+    assert made.positive[0].embeddings.shape == (1, 77 * 3, 32)
+    assert torch.equal(made.negative[0].embeddings, states(tiny, "ugly"))
+    padded = encoded(tiny, LONG, "a1111", "ugly", long="chunk")
+    assert torch.equal(padded.negative[0].embeddings, states(tiny, "ugly", "", ""))
+    batch = encoded(tiny, [LONG, "a cat"], "comfy", "ugly", long="chunk").positive[0].embeddings
+    assert torch.allclose(batch[1:], states(tiny, "a cat", "", ""), atol=1e-5), "items of a batch are as long"
+
+
 @pytest.mark.parametrize("weighting", ["plain", "a1111", "comfy", "compel"])
 def test_a_long_prompt_is_no_alarm(
     tiny: Modules, weighting: Weighting, monkeypatch: pytest.MonkeyPatch

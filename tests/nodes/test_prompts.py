@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 
 from sdflow.cli.plan_text import plan_json, plan_text
 from sdflow.problems import UserError
+from sdflow.values import ConditioningSpec
 from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 
 pytest.importorskip("torch")
@@ -136,6 +137,32 @@ def test_the_plan_tells_tokens_chunks_and_the_cut(bench: Workbench, tiny: Path) 
     line, notes = plans(said(tiny, LONG, "plain", long="truncate"))
     assert line.endswith("text: prompt 199 tokens, cut at: …otograph of a horse |on the moon, a photo…")
     assert notes[0]["chunks"] == 1
+
+
+def test_a_short_negative_beside_a_long_prompt_of_comfy(bench: Workbench, tiny: Path) -> None:
+    """It is not filled up with empty chunks, the plan knows, and it counts."""
+    nodes = said(tiny, LONG, "comfy", long="chunk", negative="fog")
+    nodes["sky"] = {**nodes["text"], "negative": "sky"}
+    nodes["changed"] = {**nodes["sample"], "conditioning": "$sky"}
+    plan = bench.session.prepare(bench.compose(bench.write(nodes, LATENT))).plan
+    spec = plan.inferred[plan.graph.names["", "text"]]["conditioning"]
+    assert isinstance(spec, ConditioningSpec)
+    assert [entry.tokens for entry in (*spec.positive, *spec.negative)] == [77 * 3, 77]
+    assert latent(bench, nodes) != latent(bench, nodes, "changed")
+
+
+def test_no_negative_prompt_is_an_empty_one(bench: Workbench, tiny: Path) -> None:
+    nodes = said(tiny, "a red fox", negative="")
+    nodes["bare"] = {key: value for key, value in nodes["text"].items() if key != "negative"}
+    nodes["other"] = {**nodes["text"], "negative": "fog"}
+    nodes["drawn"] = {**nodes["sample"], "conditioning": "$bare"}
+    nodes["foggy"] = {**nodes["sample"], "conditioning": "$other"}
+    outputs = {f"{name}.safetensors": f"${name}" for name in ("sample", "drawn", "foggy")}
+    plan = bench.session.prepare(bench.compose(bench.write(nodes, outputs))).plan
+    sample, drawn, foggy = (
+        plan.keys[plan.graph.names["", name]].key for name in ("sample", "drawn", "foggy")
+    )
+    assert sample == drawn != foggy
 
 
 REFUSED = [
