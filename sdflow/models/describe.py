@@ -107,7 +107,7 @@ def _stored(component: Component) -> list[TensorInfo]:
     for file in component.files:
         if folder is None or component.role.startswith("tokenizer"):
             return []
-        read = read_header if file.name.endswith(".safetensors") else read_pickle_header
+        read = read_header if file.name.lower().endswith(".safetensors") else read_pickle_header
         try:
             tensors = read(folder / file.name)
         except (OSError, BrokenHeaderError, CodeInPickleError):

@@ -1,6 +1,7 @@
 """From a LoRA's file to what it does to the layers of one component."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,17 +49,18 @@ def read_changes(file: Path, role: str, module: torch.nn.Module) -> dict[str, Ch
             _refuse_unknown(layer, file, role, module, hint)
             continue
         held = {part: tensors[name] for part, name in parts.items()}
-        changes[path] = _configure(_change(held), path, configured)
+        changes[path] = _configure(_change(held, file), path, configured)
         _check(changes[path], path, file, module, hint)
     return changes
 
 
-def _change(held: Mapping[str, torch.Tensor]) -> Change:
-    alpha = held.get("alpha")
-    return Change(
-        {part: tensor for part, tensor in held.items() if part != "alpha"},
-        None if alpha is None else float(alpha.item()),
-    )
+def _change(held: Mapping[str, torch.Tensor], file: Path) -> Change:
+    """The tensors and the alpha of one layer; the number of alpha's elements was looked at while planning."""
+    stored = held.get("alpha")
+    alpha = None if stored is None else float(stored.item())
+    if alpha is not None and not math.isfinite(alpha):
+        raise NodeFailedError(f"`{file.name}` is broken: it has an alpha of {alpha}")
+    return Change({part: tensor for part, tensor in held.items() if part != "alpha"}, alpha)
 
 
 def _check(change: Change, path: str, file: Path, module: torch.nn.Module, hint: str | None) -> None:
@@ -105,7 +107,7 @@ def _refuse_unknown(layer: str, file: Path, role: str, module: torch.nn.Module, 
 
 def _configuration(file: Path, role: str) -> Mapping[str, Any]:
     """PEFT's configuration of the adapter of a component, where diffusers has written it into the file."""
-    if file.suffix != ".safetensors":
+    if file.suffix.lower() != ".safetensors":
         return {}
     from safetensors import safe_open
 
@@ -113,10 +115,25 @@ def _configuration(file: Path, role: str) -> Mapping[str, Any]:
         text = (opened.metadata() or {}).get(_METADATA)
     try:
         written = json.loads(text) if text else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NodeFailedError(f"`{file.name}` is broken: its metadata is not JSON") from error
+    if not isinstance(written, dict):
+        raise NodeFailedError(f"`{file.name}` is broken: its metadata is no mapping")
     prefix = f"{role}."
-    return {key.removeprefix(prefix): value for key, value in written.items() if key.startswith(prefix)}
+    found = {key.removeprefix(prefix): value for key, value in written.items() if key.startswith(prefix)}
+    patterns = found.get("alpha_pattern") or {}
+    alphas = [found.get("lora_alpha"), *(patterns.values() if isinstance(patterns, dict) else [patterns])]
+    if not isinstance(patterns, dict) or not all(it is None or _is_number(it) for it in alphas):
+        raise NodeFailedError(f"`{file.name}` is broken: an alpha in its metadata is no number")
+    return found
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number, as JSON writes them."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _configure(change: Change, path: str, configured: Mapping[str, Any]) -> Change:

@@ -31,6 +31,8 @@ _OTHER_FAMILIES = (
 _TRANSFORMER_DEPTH = re.compile(
     r"attentions_\d+_transformer_blocks_[2-9]|_blocks_\d+_1_transformer_blocks_[2-9]"
 )
+_FLAT = frozenset({"bias", "magnitude", "dora_scale"})
+"""Parts that have one number for each row."""
 _AGAIN = "Download the file again."
 
 
@@ -53,6 +55,7 @@ def lora_facts(one: OneFile) -> AdapterFacts:
         return AdapterFacts("lora", one.weight_file, one.location, one.label)
     names = read_names(tensors)
     _refuse(one, names, tensors)
+    _refuse_shapes(one, names, tensors)
     context, family = family_of(names, tensors)
     return AdapterFacts(
         "lora",
@@ -99,6 +102,19 @@ def _refuse(one: OneFile, names: LoraNames, tensors: Mapping[str, TensorInfo]) -
     if not names.layers:  # where there are some, what lies beside them counts for nothing
         other = _what_it_is(tensors)
         raise Refused("SDF330", f"{one.label} is no LoRA" + (f"; it looks like {other}" if other else ""))
+
+
+def _refuse_shapes(one: OneFile, names: LoraNames, tensors: Mapping[str, TensorInfo]) -> None:
+    """Refuse tensors that no layer can have, whatever the model: factors are matrices or kernels, alpha a number."""
+    for parts in names.layers.values():
+        for part, name in parts.items():
+            info = tensors[name]
+            alone = part == "alpha"
+            flat = part in _FLAT or len(info.shape) > 1
+            if info.elements == 1 if alone else flat and info.elements:
+                continue
+            message = f"{one.label} is broken: `{name}` has the shape {list(info.shape)}"
+            raise Refused("SDF330", message, hint=_AGAIN)
 
 
 def _what_it_is(tensors: Mapping[str, TensorInfo]) -> str | None:

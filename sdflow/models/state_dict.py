@@ -36,7 +36,7 @@ def read_weights(files: Sequence[Path], prefix: str = "") -> dict[str, torch.Ten
     tensors: dict[str, torch.Tensor] = {}
     for file in files:
         tensors.update(
-            _safetensors(file, prefix) if file.suffix == ".safetensors" else _pickled(file, prefix)
+            _safetensors(file, prefix) if file.suffix.lower() == ".safetensors" else _pickled(file, prefix)
         )
     return tensors
 

@@ -14,12 +14,16 @@ from sdflow.values import FAMILIES, Adapter, AdapterFacts, Component, Model, can
 _Role = Literal["unet", "text_encoder", "text_encoder_2"]
 _ROLES: tuple[_Role, ...] = ("unet", "text_encoder", "text_encoder_2")
 
+_MOST = 100
+"""The strongest weight; what is used lies between -2 and 2."""
+
 
 class ApplyLora(Node, type="apply-lora", version=1):
     """Lay a LoRA on a model: LoRA, LoCon, DoRA, LoHa or LoKr. For several, apply one after the other.
 
-    The weights of the model stay as they are, so that branches of a recipe share them. What does not use a part of the
-    model that the LoRA changes does not run again; with weight 0, a part is not changed at all.
+    The weights of the model stay as they are, so that branches of a recipe share them. Which parts
+    are changed follows from the weights declared here, not from what is in the file: what uses only parts with weight
+    0 does not run again. For a LoRA of the UNet alone, `text-encoder: 0` leaves the prompts as they are.
     """
 
     outputs = {"model": "Model"}
@@ -37,13 +41,13 @@ class ApplyLora(Node, type="apply-lora", version=1):
     """Folder inside the source."""
     sha256: str | None = None
     """What the file must have; needed for https://…"""
-    weight: float = 1.0
+    weight: float = Field(1.0, ge=-_MOST, le=_MOST)
     """How strongly it counts: 0 is not at all, 1 as trained, negative the other way."""
-    unet: float | None = None
+    unet: float | None = Field(None, ge=-_MOST, le=_MOST)
     """Another weight for the UNet."""
-    text_encoder: float | None = None
+    text_encoder: float | None = Field(None, ge=-_MOST, le=_MOST)
     """Another weight for the text encoder."""
-    text_encoder_2: float | None = None
+    text_encoder_2: float | None = Field(None, ge=-_MOST, le=_MOST)
     """Another weight for SDXL's second text encoder."""
 
     @property

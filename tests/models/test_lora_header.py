@@ -16,6 +16,7 @@ from tests.models.hub import Hub, Repo, offline
 from tests.models.layout import safetensors, sha256
 
 ATTENTION = "down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+LAYER = f"lora_unet_{ATTENTION}"
 SGM = "input_blocks_4_1_transformer_blocks_0_attn2_to_k"
 DOTTED = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
 CLIP = "text_model_encoder_layers_0_self_attn_q_proj"
@@ -98,6 +99,10 @@ REFUSED: list[tuple[Shapes, str, str]] = [
     ),
     ({"decoder.conv_in.weight": (512, 4, 3, 3)}, "SDF330", "is no LoRA; it looks like a vae alone"),
     ({"emb_params": (4, 768)}, "SDF330", "is no LoRA; it looks like a textual inversion"),
+    ({f"{LAYER}.lora_down.weight": (), f"{LAYER}.lora_up.weight": ()}, "SDF330", "has the shape []"),
+    ({f"{LAYER}.lora_down.weight": (0, 768), f"{LAYER}.lora_up.weight": (8, 0)}, "SDF330", "the shape [0, 768]"),
+    ({**pair(LAYER, 768), f"{LAYER}.lora_up.weight": (0, 1)}, "SDF330", "has the shape [0, 1]"),
+    ({**pair(LAYER, 768), f"{LAYER}.alpha": (4,)}, "SDF330", "alpha` has the shape [4]"),
 ]  # fmt: skip
 
 

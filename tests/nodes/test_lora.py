@@ -13,8 +13,9 @@ import torch
 from sdflow.cli.main import run
 from sdflow.engine.events import ModelMoved
 from sdflow.models.load import load_component
+from sdflow.models.lora_file import read_changes
 from sdflow.models.request import ModelRequest
-from sdflow.problems import UserError
+from sdflow.problems import NodeFailedError, UserError
 from sdflow.values import Latent, Model
 from sdflow.workflow import RunResult
 from tests.models.lora import (
@@ -397,6 +398,7 @@ REFUSED: list[tuple[int, dict[str, Any], str, str, str]] = [
     (32, {"text-encoder-2": 1.0}, "SDF214", "the model has no second text encoder", "text-encoder-2"),
     (32, {"text-encoder": 0.5}, "SDF214", "this LoRA changes nothing in the text encoder", "text-encoder"),
     (32, {"source": "./gone.safetensors"}, "SDF302", "there is no file `./gone.safetensors`", "source"),
+    (32, {"weight": 1e300}, "SDF204", "100", "weight"),
     (32, {"file": "a.safetensors"}, "SDF302", "is a file, and holds no `a.safetensors`", "file"),
     (32, {"revision": "main"}, "SDF311", "only a hub model has a revision", "revision"),
     (32, {"sha256": "0" * 64}, "SDF319", "is another file than the recipe means", "sha256"),
@@ -479,3 +481,39 @@ def test_a_file_that_changes_during_a_run_is_planned_again(
     fresh = Workbench(tmp_path / "fresh")
     write(fresh.folder / "style.safetensors", new)
     assert torch.equal(ours, drawn(fresh, with_loras(tiny, {"source": "./style.safetensors"})))
+
+
+def test_the_ending_may_be_in_capitals(bench: Workbench, tiny: Path) -> None:
+    tensors = as_peft(factors_for(bench, tiny))
+    for name in ("small.safetensors", "LARGE.SAFETENSORS"):
+        write(bench.folder / name, tensors)
+    small, large = (
+        drawn(bench, with_loras(tiny, {"source": f"./{name}"}))
+        for name in ("small.safetensors", "LARGE.SAFETENSORS")
+    )
+    assert torch.equal(small, large)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ("[]", "its metadata is no mapping"),
+        ('{"unet.lora_alpha": "x"}', "is no number"),
+        ('{"unet.lora_alpha": [1]}', "is no number"),
+        ('{"unet.alpha_pattern": 3}', "is no number"),
+        ('{"unet.lora_alpha": NaN}', "is no number"),
+    ],
+)
+def test_metadata_that_peft_does_not_write(bench: Workbench, tiny: Path, metadata: str, said: str) -> None:
+    module = own_modules(bench, tiny)["unet"]
+    file = bench.folder / "metadata.safetensors"
+    write(file, as_peft(factors_for(bench, tiny)), {"lora_adapter_metadata": metadata})
+    with pytest.raises(NodeFailedError, match=said):
+        read_changes(file, "unet", module)
+
+
+def test_an_alpha_that_is_no_number(bench: Workbench, tiny: Path) -> None:
+    module = own_modules(bench, tiny)["unet"]
+    file = write(bench.folder / "nan.safetensors", as_kohya(factors_for(bench, tiny), float("nan")))
+    with pytest.raises(NodeFailedError, match="an alpha of nan"):
+        read_changes(file, "unet", module)
