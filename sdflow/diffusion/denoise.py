@@ -210,6 +210,7 @@ class _Sampling:
             request.sampler,
             request.scheduler_config,
             replace(self._part, end=step),
+            request.latent.level,
         )
         samples = self._sample.to(device="cpu", dtype=torch.float32, copy=True)
         beside = self._shown.beside() if level.kind == "partial" else None

@@ -52,7 +52,7 @@ def scheduler_config(model: Model) -> Mapping[str, Json]:
     return as_written(config) if model.space.family == "sdxl" else config
 
 
-class Denoise(Node, type="denoise", version=1):
+class Denoise(Node, type="denoise", version=2):
     """Remove noise from a latent, step by step, guided by a prompt."""
 
     outputs = {"latent": "Latent", "trajectory": "Trajectory"}
@@ -142,7 +142,7 @@ class Denoise(Node, type="denoise", version=1):
                 first.message, field=self._field_of(first.code), code=first.code, hint=first.hint
             ) from error
         refuse_gaps_between(conditioning, part, latent)
-        level = level_after(self._chosen, scheduler_config(model), part)
+        level = level_after(self._chosen, scheduler_config(model), part, latent.level)
         beside = latent.beside if level.kind == "partial" else ""
         after = LatentSpec(latent.batch, latent.height, latent.width, latent.space, level, beside)
         return {"latent": after, "trajectory": TrajectorySpec(after, part.start, part.end)}

@@ -66,7 +66,7 @@ def micro_of(node: "Denoise", model: Model, latent: LatentSpec) -> Micro | None:
         height=latent.height * factor,
         width=latent.width * factor,
         scored=model.family == "sdxl-refiner",
-        of_picture=latent.level.kind == "clean",
+        of_picture=latent.level.begins_with_picture,
     )
 
 

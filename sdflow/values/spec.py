@@ -24,16 +24,27 @@ class Level:
     """How noisy a latent is.
 
     `noise` is unit Gaussian noise, `clean` no noise, `partial` the state before step `step` of the schedule with
-    digest `schedule`.
+    digest `schedule`; `of_picture` says that its run began with a picture.
     """
 
     kind: Literal["noise", "clean", "partial"]
     step: int = 0
     schedule: str = ""
+    of_picture: bool = False
+
+    @property
+    def begins_with_picture(self) -> bool:
+        """Whether a run of it is one from a picture: it is about to begin with one, or has begun with one."""
+        return self.kind == "clean" or self.of_picture
 
     def to_json(self) -> dict[str, Json]:
         """For a stored skeleton."""
-        return {"kind": self.kind, "step": self.step, "schedule": self.schedule}
+        return {
+            "kind": self.kind,
+            "step": self.step,
+            "schedule": self.schedule,
+            "of_picture": self.of_picture,
+        }
 
 
 NOISE = Level("noise")

@@ -13,7 +13,7 @@ from sdflow.values import NOISE
 config = {"_class_name": "PNDMScheduler", "skip_prk_steps": True}
 part = step_range(canonical("DPM++ 2M Karras"), config, level=NOISE, steps=25)
 evaluations(None, config, part)
-level_after(canonical("euler"), config, part)
+level_after(canonical("euler"), config, part, NOISE)
 missing_requirements(canonical("dpm++-sde-beta"))
 """
 

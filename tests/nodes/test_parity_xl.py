@@ -137,6 +137,24 @@ def test_image_to_image(tiny_xl: Path, tmp_path: Path) -> None:
     assert np.array_equal(pixels(files["a.png"]), np.asarray(theirs))
 
 
+def test_a_picture_from_a_picture_in_two_parts_is_told_the_same_sizes(tiny_xl: Path, tmp_path: Path) -> None:
+    """The pipeline for pictures crops the negative side as the other one; the second part begins with no picture."""
+    size = {"width": 32, "height": 48}
+    told = {"crop": {"top": 8, "left": 16}, "negative-original-size": size, "negative-target-size": size}
+    nodes = edited(from_sketch(prompted(tiny_xl), 0.75), {"sample": {**told, "sampler": "ddim"}})
+    nodes["first"] = {**nodes["sample"], "end-step": 2}
+    nodes["second"] = {
+        **{name: value for name, value in nodes["sample"].items() if name != "strength"},
+        "latent": "$first",
+    }
+    nodes["in-parts"] = {**nodes["image"], "latent": "$second"}
+    bench = Workbench(tmp_path)
+    first = bench.run(nodes, {"f.safetensors": "$first"})  # so that the second part reads it from the store
+    assert first.files
+    files = bench.run(nodes, {"a.png": "$image", "b.png": "$in-parts"}).files
+    assert np.array_equal(pixels(files["a.png"]), pixels(files["b.png"]))
+
+
 def test_sizes_and_crops(tiny_xl: Path, tmp_path: Path) -> None:
     size, crop = {"width": 32, "height": 48}, {"top": 8, "left": 16}
     fields = {

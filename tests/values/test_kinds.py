@@ -45,7 +45,7 @@ def values() -> dict[str, StoredValue]:
         "of a picture": replace(
             latent(CLEAN), samples=torch.randn(2, 4, 3, 5).contiguous(memory_format=torch.channels_last)
         ),
-        "partial": latent(Level("partial", 7, "ab" * 32)),
+        "partial": latent(Level("partial", 7, "ab" * 32, of_picture=True)),
         "beside a mask": replace(
             latent(CLEAN),
             beside=Inpaint(

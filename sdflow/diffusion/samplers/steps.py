@@ -89,11 +89,12 @@ def step_range(
     return StepRange(steps, start, end, strength, timesteps)
 
 
-def level_after(sampler: Sampler | None, config: Mapping[str, Json], part: StepRange) -> Level:
-    """The level of the latent that a run ends with."""
+def level_after(sampler: Sampler | None, config: Mapping[str, Json], part: StepRange, before: Level) -> Level:
+    """The level of the latent that a run ends with which had the level `before`."""
     if part.end == part.steps:
         return CLEAN
-    return Level("partial", part.end, schedule_digest(sampler, config, part.steps, part.timesteps))
+    schedule = schedule_digest(sampler, config, part.steps, part.timesteps)
+    return Level("partial", part.end, schedule, before.begins_with_picture)
 
 
 def evaluations_per_step(
