@@ -15,7 +15,8 @@ from sdflow.models.refused import Refused
 from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo, read_header
 from sdflow.values import AdapterFacts
 
-_OF_A1111 = ("string_to_param.*", "emb_params")
+_OF_A1111 = "string_to_param."
+_OF_A1111_SAFE = "emb_params"
 _ENCODERS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
 """Which text encoder the vectors of an SDXL file are for."""
 _MOST_DIMENSIONS = 2
@@ -89,9 +90,10 @@ def embedding_in(tensors: Mapping[str, TensorInfo], label: str) -> EmbeddingFile
             None,
             {role: _vectors(tensors, name, label) for name, role in _ENCODERS.items() if name in tensors},
         )
-    for name in _OF_A1111:
-        if name in tensors:
-            return EmbeddingFile(None, {"": _vectors(tensors, name, label)})
+    # A1111 takes any one placeholder, `*` or another word; the word that counts is the file's name.
+    of_a1111 = [name for name in tensors if name == _OF_A1111_SAFE or name.startswith(_OF_A1111)]
+    if len(of_a1111) == 1:
+        return EmbeddingFile(None, {"": _vectors(tensors, of_a1111[0], label)})
     if len(tensors) == 1:
         (name,) = tensors
         return EmbeddingFile(name, {"": _vectors(tensors, name, label)})

@@ -79,6 +79,7 @@ class ApplyLora(Node, type="apply-lora", version=1):
         lora = facts.adapter(self.token)
         self._refuse_unused(model, lora)
         _refuse_other_family(model, lora)
+        _refuse_nothing(model, lora)
         parts: dict[str, Component] = {
             role: self._on(component, lora, self.weight_of(role))
             for role in _ROLES
@@ -114,4 +115,13 @@ def _refuse_other_family(model: Model, lora: AdapterFacts) -> None:
     if lora.family:
         ours = FAMILIES.get(model.family)
         message = f"this LoRA is for {FAMILIES[lora.family]}, the model is {ours or 'another one'}"
+    raise Refusal(message, field="source", code="SDF331")
+
+
+def _refuse_nothing(model: Model, lora: AdapterFacts) -> None:
+    """Refuse a LoRA that is for parts alone which this model has not."""
+    if lora.roles is None or lora.roles & model.components.keys():
+        return
+    roles = " and ".join(role.replace("_", " ") for role in sorted(lora.roles))
+    message = f"this LoRA changes nothing in the model: it is for the {roles}, which the model lacks"
     raise Refusal(message, field="source", code="SDF331")

@@ -33,6 +33,7 @@ FORMATS: list[tuple[str, Any, str, dict[str, tuple[int, int]]]] = [
     ("learned_embeds.bin", files.of_diffusers("<cat>", TWO), "<cat>", {"": (2, 768)}),
     ("learned_embeds.safetensors", files.of_diffusers("<cat>", TWO[:1]), "<cat>", {"": (1, 768)}),
     ("EasyNegative.pt", files.of_a1111(TWO), "EasyNegative", {"": (2, 768)}),
+    ("catty.pt", {"string_to_param": {"cat": TWO}}, "catty", {"": (2, 768)}),
     ("v1.2.pt", files.of_compvis(TWO), "v1.2", {"": (2, 768)}),
     ("bad-hands.safetensors", {"emb_params": TWO}, "bad-hands", {"": (2, 768)}),
     (

@@ -13,6 +13,7 @@ import torch
 from sdflow.models.load import load_component
 from sdflow.models.refused import ModelError
 from sdflow.models.request import ModelRequest
+from sdflow.models.tiny import write_tiny
 from tests.models.conftest import LAYOUTS, Resolve
 from tests.models.single_file import (
     UNET,
@@ -49,6 +50,27 @@ def test_a_file_is_the_model_of_its_folder(
     before, after = states(of_folder), states(of_file)
     for role, state in before.items():
         assert_same_weights(after[role], state)
+
+
+def test_a_distilled_unet_keeps_its_guidance(resolve: Resolve, tmp_path: Path) -> None:
+    folder = tmp_path / "lcm"
+    write_tiny(folder, time_cond_proj_dim=32)
+    names = checkpoint(folder)
+    assert f"{UNET}time_embed.cond_proj.weight" in names
+    write(names, tmp_path / "lcm.safetensors")
+    before = states(resolve(str(folder)))
+    after = states(resolve(ModelRequest("./lcm.safetensors", config=str(folder))))
+    assert "time_embedding.cond_proj.weight" in after["unet"]
+    assert_same_weights(after["unet"], before["unet"])
+
+
+@pytest.mark.parametrize("stray", ["lora_te_x.lora_down.weight", "clip_l", "lora_unet_mid.hada_w1_a"])
+def test_a_stray_tensor_makes_no_adapter_of_a_checkpoint(
+    resolve: Resolve, tmp_path: Path, tiny: Path, stray: str
+) -> None:
+    write(checkpoint(tiny) | {stray: torch.zeros(2)}, tmp_path / "file.safetensors")
+    model = resolve(ModelRequest("./file.safetensors", config=str(tiny)))
+    assert {"unet", "vae", "text_encoder"} <= model.components.keys()
 
 
 # What diffusers makes of the same file.

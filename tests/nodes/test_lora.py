@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import torch
 
 from sdflow.cli.main import run
 from sdflow.engine.events import ModelMoved
+from sdflow.graph.node import Refusal
 from sdflow.models.load import load_component
 from sdflow.models.lora_file import read_changes
-from sdflow.models.request import ModelRequest
+from sdflow.models.request import AdapterRequest, ModelRequest
+from sdflow.nodes.apply_lora import _refuse_nothing
 from sdflow.problems import NodeFailedError, UserError
 from sdflow.values import Latent, Model
 from sdflow.workflow import RunResult
@@ -428,6 +431,19 @@ def test_a_lora_for_sdxl_tells_the_family_of_the_model(bench: Workbench, tiny_xl
     write(bench.folder / "sd1.safetensors", tensors)
     found = refusal(bench, with_loras(tiny_xl, {"source": "./sd1.safetensors"}))
     assert found[:2] == ("SDF331", "this LoRA is for SD 1.x, the model is SDXL")
+
+
+def test_a_lora_for_parts_that_the_model_lacks(bench: Workbench, tiny: Path) -> None:
+    layer = "lora_te_text_model_encoder_layers_0_self_attn_q_proj"
+    tensors = {f"{layer}.lora_down.weight": torch.ones(1, 32), f"{layer}.lora_up.weight": torch.ones(32, 1)}
+    source = write(bench.folder / "text.safetensors", tensors)
+    lora = bench.session.describe_adapter(AdapterRequest("lora", f"./{source.name}"), bench.folder)
+    model = described(bench, tiny)
+    without = replace(model, components={k: v for k, v in model.components.items() if k != "text_encoder"})
+    _refuse_nothing(model, lora)
+    with pytest.raises(Refusal, match="changes nothing in the model: it is for the text encoder") as refused:
+        _refuse_nothing(without, lora)
+    assert refused.value.code == "SDF331"
 
 
 def test_one_lora_twice_is_refused(bench: Workbench, tiny: Path) -> None:

@@ -9,6 +9,8 @@ from sdflow.values import Component
 
 _UNET = "model.diffusion_model."
 """What diffusers' converter knows a UNet by."""
+_GUIDED = "time_embed.cond_proj.weight"
+"""The guidance of a distilled UNet (LCM, arXiv:2310.04378), which diffusers' converter leaves out."""
 _VAE = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 
 
@@ -29,6 +31,8 @@ def converted(component: Component, config: Any, tensors: dict[str, torch.Tensor
         from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
         found = convert_ldm_unet_checkpoint({f"{_UNET}{name}": it for name, it in tensors.items()}, config)
+        if _GUIDED in tensors:
+            found["time_embedding.cond_proj.weight"] = tensors[_GUIDED]
     elif any(name.startswith("encoder.down.") for name in tensors):
         from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 

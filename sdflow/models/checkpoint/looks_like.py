@@ -40,19 +40,26 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 """The name of a tensor (a pattern), what has such tensors, and what to do with it."""
 
+_SMALL = frozenset({"a LyCORIS", "a LoRA", "a textual inversion", "a hypernetwork"})
+"""Kinds whose tensors count for nothing beside a whole UNet."""
 _VISION = re.compile(r"^(vision_model|visual)\.")
 _EMBEDDING_WIDTHS = {768, 1024, 1280}
 
 
-def looks_like(tensors: Mapping[str, TensorInfo]) -> tuple[str, str] | None:
-    """What a file is, and what to do with it; None when nothing in it speaks against Stable Diffusion."""
+def looks_like(tensors: Mapping[str, TensorInfo], *, has_unet: bool = False) -> tuple[str, str] | None:
+    """What a file is, and what to do with it; None when nothing in it speaks against Stable Diffusion.
+
+    Beside a UNet of a known form (`has_unet`), what somebody left of an adapter makes no adapter of the file.
+    """
     for pattern, what, hint in _KINDS:
+        if has_unet and what in _SMALL:
+            continue
         found = re.compile(pattern)
         if any(found.search(name) for name in tensors):
             return what, hint
     few = len(tensors) <= 2  # noqa: PLR2004  # one word, for one or two text encoders
     shapes = {info.shape[-1] for info in tensors.values() if 1 <= len(info.shape) <= 2}  # noqa: PLR2004
-    if tensors and few and shapes <= _EMBEDDING_WIDTHS and shapes:
+    if not has_unet and tensors and few and shapes <= _EMBEDDING_WIDTHS and shapes:
         return "a textual inversion", _WORD
     return None
 

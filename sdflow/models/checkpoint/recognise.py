@@ -56,17 +56,17 @@ def read_checkpoint(one: OneFile, prediction_type: str | None = None) -> Checkpo
         Refused: it is broken, holds code, or is something else than Stable Diffusion or a part of it.
     """
     tensors, steps = _tensors(one)
-    other = looks_like(tensors)
+    parts = find_parts(tensors)
+    unet = parts.get("unet")
+    form = form_of_tensors(unet.tensors) if unet else None
+    other = looks_like(tensors, has_unet=form is not None)
     if other is not None:
         what, hint = other
         raise Refused("SDF303", f"{one.label} looks like {what}", hint=hint or SUPPORTED)
-    parts = find_parts(tensors)
     if not parts:
         raise _unknown(one, tensors)
-    unet = parts.get("unet")
     if unet is None:
         return Checkpoint(one, parts, "", None, {}, told=False)
-    form = form_of_tensors(unet.tensors)
     name = _family(one, form, unet)
     scheduler = _scheduler(tensors)
     if name == "sd2" and steps == _STEPS_OF_2_BASE:
