@@ -36,6 +36,7 @@ _SYNTAXES = (
     _syntax(r"(?<!\w)embedding:[\w.-]+", "a textual inversion", "comfy"),
 )
 _LORA = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
+_AND = re.compile(r"(?<!\w)AND(?!\w)")
 
 
 def weights_as_text(subject: Subject) -> Iterator[Problem]:
@@ -54,6 +55,11 @@ def weights_as_text(subject: Subject) -> Iterator[Problem]:
                 message = f"`{_short(found[0])}` is read as it stands, not as {syntax.meaning}"
                 yield finding(item, path, "SDF801", message, hint)
                 break
+        if weighting == "a1111" and _AND.search(text):
+            hint = (
+                "Write each prompt as a node of its own, and put them together with `combine-conditioning`."
+            )
+            yield finding(item, path, "SDF801", "`AND` is read as it stands, not as another prompt", hint)
         tag = _LORA.search(text)
         if tag:
             hint = "Put an `apply-lora` node between the model and what uses it."

@@ -127,6 +127,8 @@ A1111 = ("model: $model, prompt:", "model: $model, weighting: a1111, prompt:")
         (COMFY, "'a fox BREAK red'", "weighting: a1111"),
         (A1111, "'a (red:1.3) [fox|cat] BREAK [red:blue:0.4] [[snow]]'", None),
         (A1111, "'a red fox, embedding:pretty'", "weighting: comfy"),
+        (A1111, "'a red fox AND a blue cat'", "combine-conditioning"),
+        (None, "'a red fox AND a blue cat'", None),
     ],
 )
 def test_what_another_language_means(
