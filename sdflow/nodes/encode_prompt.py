@@ -92,7 +92,7 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
         """
         self._refuse_second(model)
         prompts = self._refuse_uneven("prompt", model)
-        self._refuse_uneven("negative", model, prompts)
+        negatives = self._refuse_uneven("negative", model, 0 if prompts == 1 else prompts)
         encoders = [model.components[role] for _, role in _encoders(model)]
         layers = min(_number(it.config, "num_hidden_layers", 12) for it in encoders) - _always_skipped(model)
         if self.clip_skip >= layers:
@@ -107,7 +107,7 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
             negative = (EntrySpec(positive[0].tokens),)
         width = sum(_number(it.config, "hidden_size", 512) for it in encoders)
         pooled = _number(encoders[-1].config, "projection_dim", 512) if _always_skipped(model) else 0
-        return {"conditioning": ConditioningSpec(prompts, width, positive, negative, pooled)}
+        return {"conditioning": ConditioningSpec(max(prompts, negatives), width, positive, negative, pooled)}
 
     def notes(self, facts: Facts, model: Model) -> Mapping[str, Json]:
         """How many tokens and chunks each prompt has, and where it is cut."""
@@ -170,7 +170,7 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
         for field, count in counts.items():
             if not count:
                 raise Refusal(f"{field.replace('_', '-')} is an empty list", field=field, code="SDF204")
-        wanted = prompts or max(counts.values())
+        wanted = prompts or max(counts.values(), default=1)
         for field, count in counts.items():
             if count not in (1, wanted):
                 written = field.replace("_", "-")

@@ -151,6 +151,13 @@ def test_a_short_negative_beside_a_long_prompt_of_comfy(bench: Workbench, tiny: 
     assert latent(bench, nodes) != latent(bench, nodes, "changed")
 
 
+def test_one_prompt_with_a_negative_for_each_item(bench: Workbench, tiny: Path) -> None:
+    short = edited(said(tiny, "a red fox", negative=["fog", "sky"]), {"noise": {"batch": 2}})
+    full = edited(short, {"text": {"prompt": ["a red fox", "a red fox"]}})
+    assert latent(bench, short) == latent(bench, full)
+    assert latent(bench, short) != latent(bench, edited(short, {"text": {"negative": ["fog", "fog"]}}))
+
+
 def test_no_negative_prompt_is_an_empty_one(bench: Workbench, tiny: Path) -> None:
     nodes = said(tiny, "a red fox", negative="")
     nodes["bare"] = {key: value for key, value in nodes["text"].items() if key != "negative"}
