@@ -283,3 +283,25 @@ def test_an_adapter_comes_from_anywhere(web: Web, context: Context, monkeypatch:
         there = find_file(request, context)
         assert (facts(there), there.weight_file) == (facts(here), here.weight_file)
     assert find_file(AdapterRequest("lora", "civitai:5"), context).fetch().read_bytes() == data
+
+
+@pytest.mark.parametrize("bad", [b"Service is being updated, try later", b"half"])
+def test_a_bad_answer_is_not_remembered(web: Web, context: Context, bad: bytes) -> None:
+    data = checkpoint()
+    url = web.add("/files/model.safetensors", data[: len(data) // 2] if bad == b"half" else bad)
+    request = PartRequest(url, sha256=digest_of(data))
+    with pytest.raises(BrokenHeaderError):
+        one(request, context).header()
+    web.add("/files/model.safetensors", data)
+    assert "layer.0.weight" in one(request, context).header()
+
+
+def test_a_size_that_was_told_wrong_is_forgotten(web: Web, context: Context) -> None:
+    data = pickled(zipped=True)
+    url = web.add("/files/model.ckpt", data[:50])
+    request = PartRequest(url, sha256=digest_of(data))
+    assert one(request, context).tree.size("model.ckpt") == 50
+    web.add("/files/model.ckpt", data)
+    with pytest.raises(Refused, match="was planned with"):
+        one(request, context).fetch()
+    assert one(request, context).fetch().read_bytes() == data

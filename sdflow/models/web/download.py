@@ -12,7 +12,7 @@ from sdflow.models.refused import Refused
 from sdflow.models.web.answers import shown
 from sdflow.models.web.beginning import forget_beginning
 from sdflow.models.web.file import WebFile
-from sdflow.models.web.part import Part, receive
+from sdflow.models.web.part import OtherSizeError, Part, receive
 from sdflow.models.web.place import WebPlace
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -70,7 +70,11 @@ def download_file(place: WebPlace, file: WebFile, progress: Progress | None = No
 
 def _receive(place: WebPlace, file: WebFile, part: Part, progress: Progress | None) -> None:
     check_space(place, file.url, max((file.size or 0) - part.size, 0))
-    found = receive(place, file.url, part, file.size, progress)
+    try:
+        found = receive(place, file.url, part, file.size, progress)
+    except OtherSizeError:
+        forget_beginning(place, file.url, file.digest)
+        raise
     if found != file.digest:
         part.remove()
         forget_beginning(place, file.url, file.digest)

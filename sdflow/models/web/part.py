@@ -27,6 +27,10 @@ _PAUSE = 0.5
 """Seconds before the second attempt; twice as long before each further one."""
 
 
+class OtherSizeError(Refused):
+    """The server tells another size than it did before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A file that grows; beside it lies what the server called its version."""
@@ -130,7 +134,7 @@ def _go_on(
             return told == have
         if told is not None and size is not None and told != size:
             part.remove()
-            raise Refused(
+            raise OtherSizeError(
                 "SDF317",
                 f"the file at `{shown(url)}` has {told:,} bytes now, and the one that was planned with has {size:,}",
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 from sdflow.models.refused import Refused
 from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo, parse_header, read_header
 from sdflow.models.tree import SMALL, Memo
-from sdflow.models.web.beginning import Beginning, beginning_of
+from sdflow.models.web.beginning import Beginning, beginning_of, forget_beginning
 from sdflow.models.web.download import download_file, downloaded
 from sdflow.models.web.file import WebFile
 from sdflow.models.web.outline import outline_of
@@ -59,6 +59,7 @@ class WebTree:
             return read_header(path)
         beginning = self._beginning()
         if not beginning.header:
+            forget_beginning(self._place, self._file.url, self._file.digest)  # the next answer may be better
             raise BrokenHeaderError(beginning.broken)
         return parse_header(beginning.header.encode(), beginning.size)[0]
 
