@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sdflow.composition import Json
+from sdflow.models.checkpoint.taesd import find_taesd
 from sdflow.models.classes import LOADED, check_component, field_of
 from sdflow.models.config import (
     cleaned,
@@ -72,6 +73,9 @@ def find_component(place: Place, role: str, dtype: str) -> Found:
         index = read_optional_json(tree, root, "model_index.json")
         folder = _folder_of(tree, root, role, in_pipeline=is_pipeline(tree, root))
         return Found(_tokenizer(tree, folder, role, _listed_class(index, role)))
+    tiny = find_taesd(tree, root, dtype) if role == "vae" else None
+    if tiny is not None:
+        return Found(tiny)
     it = described(place, role)
     if role in CONFIG_FILE:
         location = tree.location(it.folder, frozenset({CONFIG_FILE[role]}))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sdflow.models.checkpoint.taesd import TAESD
 from sdflow.models.pickle_header import read_pickle_header
 from sdflow.models.pickle_names import CodeInPickleError
 from sdflow.models.request import ROLES
@@ -112,7 +113,11 @@ def _stored(component: Component) -> list[TensorInfo]:
             tensors = read(folder / file.name)
         except (OSError, BrokenHeaderError, CodeInPickleError):
             return []
-        found += [info for name, info in tensors.items() if name.startswith(component.part)]
+        found += [
+            info
+            for name, info in tensors.items()
+            if name.startswith(component.part) or component.part == TAESD
+        ]
     return found
 
 

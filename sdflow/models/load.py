@@ -6,12 +6,14 @@ Alignment alone can move bits.
 """
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from sdflow.models.checkpoint.convert import converted
+from sdflow.models.checkpoint.taesd import TAESD, diffusers_name
 from sdflow.models.state_dict import fit_keys, read_weights
 from sdflow.problems import NodeFailedError
 from sdflow.values import Component
@@ -77,11 +79,19 @@ def _give_weights(
 ) -> None:
     dtype: torch.dtype = getattr(torch, component.dtype)
     files = [folder / file.name for file in component.files]
-    stored = fit_keys(module, converted(component, module.config, read_weights(files, component.part)))
+    stored = fit_keys(module, converted(component, module.config, _stored(component, files)))
     _check(module, stored, component)
     weights = {name: _own(tensor, dtype, device) for name, tensor in stored.items()}
     module.load_state_dict(weights, strict=True, assign=True)
     _fill_buffers(module, device)
+
+
+def _stored(component: Component, files: Sequence[Path]) -> "dict[str, torch.Tensor]":
+    """The tensors of a component as its files name them."""
+    if component.part != TAESD:
+        return read_weights(files, component.part)
+    halves = {file.name: read_weights([file]) for file in files}
+    return {diffusers_name(file, name): it for file, half in halves.items() for name, it in half.items()}
 
 
 def _own(tensor: "torch.Tensor", dtype: "torch.dtype", device: "torch.device") -> "torch.Tensor":

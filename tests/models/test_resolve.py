@@ -27,6 +27,7 @@ from tests.models.layout import (
     write_json,
     write_pipeline,
 )
+from tests.models.single_file import checkpoint, write
 
 TOYBOX = Path(__file__).parents[3] / "shared" / "models" / "toybox-prototype"
 
@@ -328,18 +329,23 @@ def test_the_trained_prototype(resolve: Resolve) -> None:
     assert (model.family, model.native_size, model.space) == ("sd", (128, 128), LatentSpace("sd", 4, 8))
 
 
-def test_resolving_imports_nothing_heavy(pipeline: Path) -> None:
+@pytest.mark.parametrize("source", ["./pipeline", "./file.safetensors", "./file.ckpt"])
+def test_resolving_imports_nothing_heavy(pipeline: Path, tiny: Path, source: str) -> None:
+    if source.startswith("./file"):
+        write(checkpoint(tiny), pipeline.parent / source)
+        shutil.copytree(tiny, pipeline, dirs_exist_ok=True)
     code = (
         "import json, sys; from pathlib import Path; from sdflow.device import Device;"
         "from sdflow.models.resolve import resolve_model;"
         "from sdflow.models.request import ModelRequest;"
         "p = Path(sys.argv[1]); cpu = Device('cpu', 0, '', 1);"
-        "resolve_model(ModelRequest('./pipeline'), base=p, device=cpu,"
+        "config = None if sys.argv[2] == './pipeline' else './pipeline';"
+        "resolve_model(ModelRequest(sys.argv[2], config=config), base=p, device=cpu,"
         "memo=lambda f: 'sha256:0', cache_root=p);"
         "print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code, str(pipeline.parent)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(pipeline.parent), source], capture_output=True, text=True, check=True
     )
     heavy = {"torch", "diffusers", "transformers", "numpy", "safetensors", "httpx", "httpx2", "requests"}
     assert not heavy & set(json.loads(run.stdout))

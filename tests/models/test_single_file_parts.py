@@ -183,3 +183,48 @@ def test_fields_that_do_not_go_with_a_file(
         resolve(request_)
     assert [problem.code for problem in caught.value.problems] == [code]
     assert caught.value.findings[0].field == (field,)
+
+
+# TAESD as its author gives it: two files without a configuration.
+
+
+def _halves(folder: Path, ending: str, name: str = "taesd") -> dict[str, torch.Tensor]:
+    """Both files, and the state of the module of diffusers that they are."""
+    from diffusers import AutoencoderTiny
+
+    state: dict[str, torch.Tensor] = AutoencoderTiny().state_dict()
+    for half, shift in (("encoder", 0), ("decoder", 1)):
+        numbered = {name.split(".", 2)[2]: it for name, it in state.items() if name.startswith(half)}
+        renamed = {
+            f"{int(name.partition('.')[0]) + shift}.{name.partition('.')[2]}": it
+            for name, it in numbered.items()
+        }
+        file = folder / f"{name}_{half}{ending}"
+        folder.mkdir(exist_ok=True)
+        save_file(renamed, file) if ending == ".safetensors" else torch.save(renamed, file)
+    return state
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".pth"])
+def test_taesd_in_two_files(resolve: Resolve, tiny: Path, tmp_path: Path, ending: str) -> None:
+    state = _halves(tmp_path / "taesd", ending)
+    part = _resolve_part(resolve, tiny, "vae", PartRequest("./taesd"))
+    module, size = load_component(part, "cpu")
+    assert_same_weights(module.state_dict(), state)
+    assert (part.parameters, part.bytes_as_loaded) == (sum(it.numel() for it in state.values()), size)
+    other = _halves(tmp_path / "other", ending)
+    assert not all(torch.equal(other[name], it) for name, it in state.items())
+    assert _resolve_part(resolve, tiny, "vae", PartRequest("./other")).digest != part.digest
+
+
+def test_halves_of_taesd(resolve: Resolve, tiny: Path, tmp_path: Path) -> None:
+    _halves(tmp_path / "taesd", ".pth")
+    (tmp_path / "taesd/taesd_encoder.pth").rename(tmp_path / "encoder.pth")
+    with pytest.raises(ModelError, match=r"has no `taesd_encoder` beside `taesd_decoder\.pth`"):
+        _resolve_part(resolve, tiny, "vae", PartRequest("./taesd"))
+    with pytest.raises(ModelError, match="one half of TAESD"):
+        _resolve_part(resolve, tiny, "vae", PartRequest("./encoder.pth"))
+    (tmp_path / "encoder.pth").rename(tmp_path / "taesd/taesd_encoder.pth")
+    _halves(tmp_path / "taesd", ".pth", "taesdxl")
+    with pytest.raises(ModelError, match="of SD and of SDXL"):
+        _resolve_part(resolve, tiny, "vae", PartRequest("./taesd"))

@@ -22,7 +22,7 @@ def converted(component: Component, config: Any, tensors: dict[str, torch.Tensor
     Args:
         component: whose tensors these are, named without the prefix that they have in the file.
         config: the configuration of its module, with defaults filled in.
-        tensors: mapped from a file; what is taken of them stays mapped.
+        tensors: those of its files; nothing of them is copied.
     """
     found: dict[str, torch.Tensor] = tensors
     if component.library == "transformers":

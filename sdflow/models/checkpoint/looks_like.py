@@ -36,6 +36,8 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
      "an upscaler such as ESRGAN", ""),
     (r"^(text_encoders\..*)?(encoder|decoder)\.block\.\d+\.layer\.\d", "a T5 text encoder", ""),
     (r"^(model\.)?layers\.\d+\.self_attn\.", "a language model", ""),
+    (r"^3\.conv\.0\.weight$", "one half of TAESD",
+     "Name the folder that holds both `taesd_encoder` and `taesd_decoder`."),
     (r"^(768|1024|1280|640|320)\.\d+\.linear", "a hypernetwork", ""),
 )  # fmt: skip
 """The name of a tensor (a pattern), what has such tensors, and what to do with it."""
