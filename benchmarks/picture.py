@@ -5,8 +5,8 @@
 Cold is a new process with an empty cache, `sdflow run`, against a script with `from_pretrained`, a call and `save`.
 The warm loop is `sdflow.diffusion.denoise` against the pipeline's own call with `output_type="latent"` and embeddings
 made beforehand, both with the same loaded UNet; their results must be equal to the bit. A warm run is all of
-`Session.run` with another seed, files written, against the pipeline's call and `save`. The model is a tiny one with
-Stable Diffusion's topology; a trained one of similar size may lie beside the checkout and is then measured, too.
+`Session.run` with another seed, files written, against the pipeline's call and `save`. The models are a tiny random one
+with Stable Diffusion's topology, and toybox, the trained one that comes along.
 """
 
 import argparse
@@ -25,8 +25,6 @@ from benchmarks.measure import seconds_of
 from benchmarks.processes import SDFLOW, Child, in_turns, medians, ratio
 from benchmarks.recipes import GUIDANCE, PIPELINE, PROMPT, text_to_image
 from sdflow.composition import Json
-
-PROTOTYPE = Path(__file__).parents[2] / "shared" / "models" / "toybox-prototype"
 
 
 def cold(model: Path, folder: Path, side: int, steps: int, rounds: int) -> dict[str, list[float]]:
@@ -151,10 +149,10 @@ def measured(
 ) -> tuple[list[Figure], dict[str, dict[str, Json]]]:
     """Everything about one model."""
     side, steps = (64, 2) if quick else (128, 20)
-    seconds = {"cold": cold(model, folder, side, steps, 1 if quick else 4)}
+    seconds = {"cold": cold(model, folder, side, steps, 1 if quick else 8)}
     pipeline = loaded(model)
-    seconds["loop"] = loop(pipeline, side, steps, 2 if quick else 9)
-    seconds["whole"] = whole(pipeline, model, folder, side=side, steps=steps, pairs=2 if quick else 9)
+    seconds["loop"] = loop(pipeline, side, steps, 2 if quick else 30)
+    seconds["whole"] = whole(pipeline, model, folder, side=side, steps=steps, pairs=2 if quick else 15)
     words = {
         "cold": ("one picture, cold", 1.0),
         "loop": ("denoising loop, warm", 1.02),
@@ -173,14 +171,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="one model, few rounds; writes no results")
     quick = parser.parse_args(arguments).quick
+    from sdflow.models.builtin import builtin_folder
     from sdflow.models.tiny import write_tiny
 
     figures: list[Figure] = []
     seconds: dict[str, Json] = {}
     with tempfile.TemporaryDirectory(prefix="sdflow-benchmark-") as name:
         models = {"tiny model": write_tiny(Path(name) / "tiny")}
-        if PROTOTYPE.is_dir() and not quick:
-            models["trained prototype"] = PROTOTYPE
+        if not quick:
+            models["toybox"] = builtin_folder("toybox", Path(name))
         for number, (label, model) in enumerate(models.items()):
             folder = Path(name) / str(number)
             folder.mkdir()
