@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sdflow.models.context import Context
     from sdflow.models.fetch import Fetched
     from sdflow.models.pool import PoolEvent
-    from sdflow.models.request import AdapterRequest, ModelRequest
+    from sdflow.models.request import AdapterRequest, ComponentRequest, ModelRequest
 
 _MEMORY_TIER_BYTES = 2**30
 _SHARE_OF_DEVICE = 0.7
@@ -198,6 +198,16 @@ class Session:
 
         return describe_adapter(cast("AdapterRequest", request), self._context(base))
 
+    def describe_component(self, request: object, base: Path) -> Component:
+        """The description of a component that is no part of a model, from a request of the models room.
+
+        Raises:
+            UserError: there is no such thing, or it is none that sdflow loads.
+        """
+        from sdflow.models.alone import describe_component
+
+        return describe_component(cast("ComponentRequest", request), self._context(base), self.device)
+
     def _context(self, base: Path) -> "Context":
         from sdflow.models.context import Context
 
@@ -229,6 +239,7 @@ class Session:
             self.memo.digest_of,
             lambda request: self.describe_model(request, base),
             lambda request: self.describe_adapter(request, base),
+            lambda request: self.describe_component(request, base),
         )
 
     @collector_paused()

@@ -7,7 +7,7 @@ from typing import cast
 from sdflow.composition import Json
 from sdflow.graph.infer import planned_inputs
 from sdflow.graph.plan import Plan
-from sdflow.values import Model
+from sdflow.values import Loadable
 from sdflow.workflow import Prepared
 
 
@@ -98,11 +98,11 @@ def sources(plan: Plan) -> list[Source]:
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for number in plan.nodes:
         for value in plan.inferred.get(number, {}).values():
-            if not isinstance(value, Model):
+            if not isinstance(value, Loadable):
                 continue
             item = plan.graph.nodes[number]
             given = [plan.inferred[wire.node][wire.port] for _, wire in item.inputs]
-            known = {place for model in given if isinstance(model, Model) for _, place in _places(model)}
+            known = {place for it in given if isinstance(it, Loadable) for _, place in _places(it)}
             for role, place in _places(value):
                 if place not in known:
                     roles = found.setdefault((item.origins[0].name, *place), {})
@@ -110,7 +110,7 @@ def sources(plan: Plan) -> list[Source]:
     return [Source(*place, tuple(roles)) for place, roles in found.items()]
 
 
-def _places(model: Model) -> Iterator[tuple[str, tuple[str, str]]]:
+def _places(model: Loadable) -> Iterator[tuple[str, tuple[str, str]]]:
     """Roles with source and commit: of the components, and of what lies on them."""
     for role, part in model.components.items():
         for location in (part.location, *(adapter.location for adapter in part.adapters)):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sdflow.cli.tables import printable
 from sdflow.graph.build import Graph
 from sdflow.graph.plan import Plan, PlannedNode, Seconds, Status
-from sdflow.values import Model
 
 MOST_ROWS = 40
 """Nodes that a table shows one by one, unless more are asked for."""
@@ -67,8 +66,7 @@ def shape(plan: Plan, number: int) -> str:
     ports = plan.inferred.get(number)
     if not ports:
         return ""
-    value = next(iter(ports.values()))
-    return f"{value.family} model" if isinstance(value, Model) else str(value)
+    return str(next(iter(ports.values())))
 
 
 def _called(places: Sequence[tuple[str, str]], in_all: int) -> str:

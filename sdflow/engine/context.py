@@ -12,7 +12,7 @@ from sdflow.engine.results import Results
 from sdflow.graph.facts import Facts
 from sdflow.graph.keys import state_key
 from sdflow.store import LostValueError
-from sdflow.values import Component, Model, State
+from sdflow.values import Component, Loadable, State
 
 
 class InterruptedRunError(Exception):
@@ -98,7 +98,7 @@ class Running:
     on_progress: Callable[[int, int], None]
     states: StoredStates
 
-    def module(self, model: Model, role: str) -> AbstractContextManager[Any]:
+    def module(self, model: Loadable, role: str) -> AbstractContextManager[Any]:
         """A component as a loaded module, resident while the context is open."""
         return self.pool().use(model.components[role])
 

@@ -44,7 +44,7 @@ from sdflow.graph.node import Node, file_fields
 from sdflow.graph.plan import Plan, PlannedNode
 from sdflow.problems import NodeFailedError, UserError
 from sdflow.store import LostValueError
-from sdflow.values import Model, State, StoredValue, Trajectory, TrajectorySpec
+from sdflow.values import Loadable, State, StoredValue, Trajectory, TrajectorySpec
 
 _HOST_THREADS = 2
 _MOST_WAITING = 16
@@ -304,7 +304,7 @@ class Execution:
     def _input_of(self, item: GraphNode) -> Callable[[int, str], Any]:
         def value(source: int, port: str) -> Any:
             planned = self._plan.inferred[source][port]
-            if isinstance(planned, Model):
+            if isinstance(planned, Loadable):
                 return planned
             keyed, results = self._plan.keys[source], self._around.results
             if isinstance(planned, TrajectorySpec):

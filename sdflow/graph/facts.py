@@ -47,6 +47,17 @@ class AdapterNeed:
     request: object
 
 
+@dataclass(frozen=True, slots=True)
+class ComponentNeed:
+    """A node describes this component, which is no part of a model; `request` is understood by the models room alone.
+
+    `token` is its name here.
+    """
+
+    token: str
+    request: object
+
+
 class Facts(Protocol):
     """Answers to the needs of a graph's nodes."""
 
@@ -62,6 +73,9 @@ class Facts(Protocol):
 
     def adapter(self, token: str) -> AdapterFacts:
         """The adapter file of a request that was named in the needs, by its token."""
+
+    def component(self, token: str) -> Component:
+        """The component of a request that was named in the needs, by its token."""
 
     def vocabulary(self, tokenizer: Component, added: tuple[str, ...] = ()) -> Vocabulary:
         """The tokens of texts, found without transformers; `added` are words that textual inversions add."""

@@ -18,7 +18,7 @@ from sdflow.graph.build import Graph, GraphNode
 from sdflow.graph.facts import Facts
 from sdflow.graph.infer import Inferred
 from sdflow.graph.node import Node, file_fields
-from sdflow.values import Model, TrajectorySpec, canonical_json, digest_of_json
+from sdflow.values import Loadable, TrajectorySpec, canonical_json, digest_of_json
 
 KEY_FORMAT = 1
 
@@ -86,7 +86,7 @@ def state_key(trajectory: str, step: int) -> str:
 
 def _input(node: Node, source: int, port: str, inferred: Inferred, keys: Mapping[int, Keyed]) -> Json:
     planned = inferred[source][port]
-    if isinstance(planned, Model):
+    if isinstance(planned, Loadable):
         return {"model": node.described(planned)}
     if isinstance(planned, TrajectorySpec):
         return {"trajectory": keys[source].trajectory, "states": list(node.states_needed(planned))}

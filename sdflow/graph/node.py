@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict
 
 from sdflow.composition import Json
 from sdflow.device import Device
-from sdflow.graph.facts import AdapterNeed, FileNeed, ModelNeed
+from sdflow.graph.facts import AdapterNeed, ComponentNeed, FileNeed, ModelNeed
 from sdflow.graph.fields import FileMark, NotInKey
 from sdflow.graph.marks import marks_of
 from sdflow.graph.wire import Wire
-from sdflow.values import Model, Spec, State, TrajectorySpec
+from sdflow.values import Loadable, Spec, State, TrajectorySpec
 
-PlannedValue: TypeAlias = "Spec | Model"
-Need: TypeAlias = "FileNeed | ModelNeed | AdapterNeed"
+PlannedValue: TypeAlias = "Spec | Loadable"
+Need: TypeAlias = "FileNeed | ModelNeed | AdapterNeed | ComponentNeed"
 Path: TypeAlias = "tuple[str | int, ...]"
 
 
@@ -74,7 +74,7 @@ class RunContext(Protocol):
     def states(self) -> States:
         """The trajectory, for a node type that has one."""
 
-    def module(self, model: Model, role: str) -> AbstractContextManager[Any]:
+    def module(self, model: Loadable, role: str) -> AbstractContextManager[Any]:
         """A component as a loaded module, resident while the context is open."""
 
     def file(self, path: str) -> str:
@@ -147,13 +147,17 @@ class Node(BaseModel):
             if value is not None:
                 yield FileNeed((name,), value, mark.content)
 
-    def components(self, model: Model) -> frozenset[str]:
-        """Roles of the model's components that are loaded to run this node, and that its result depends on."""
+    def components(self, model: Any) -> frozenset[str]:
+        """Roles of a model's components that are loaded to run this node, and that its result depends on.
+
+        Asked for every `Loadable` on the node's inputs; roles that it does not have count for nothing.
+        """
         return frozenset()
 
-    def described(self, model: Model) -> Json:
-        """What of a model on an input port goes into the key; by default the components that are used."""
-        return model.describe(self.components(model))
+    def described(self, model: Any) -> Json:
+        """What of a model, or another `Loadable`, on an input goes into the key; by default the components used."""
+        described: Json = model.describe(self.components(model))
+        return described
 
     def infer(self, *args: Any, **kwargs: Any) -> Mapping[str, PlannedValue]:
         """`infer(facts, **inputs)`: what comes out, from what goes in.

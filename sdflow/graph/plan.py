@@ -14,7 +14,7 @@ from sdflow.graph.merge import Merged, merge_equal_keys
 from sdflow.graph.node import Cost
 from sdflow.graph.order import Simulation, Task, best_order
 from sdflow.graph.reasons import difference
-from sdflow.values import Component, Model, TrajectorySpec, digest_of_json
+from sdflow.values import Component, Loadable, TrajectorySpec, digest_of_json
 
 Status: TypeAlias = Literal["run", "cached", "described", "not needed"]
 Seconds: TypeAlias = "tuple[float, float] | None"
@@ -251,19 +251,19 @@ def _forced(merged: Merged, needed: frozenset[int], choices: Choices) -> frozens
 
 def _components(item: GraphNode, inferred: Inferred) -> tuple[Component, ...]:
     found: dict[str, Component] = {}
-    for model in _models(item, inferred):
-        for role in sorted(item.node.components(model)):
-            part = model.components[role]
+    for loadable in _loadables(item, inferred):
+        for role in sorted(item.node.components(loadable) & loadable.components.keys()):
+            part = loadable.components[role]
             found[part.digest] = part
     return tuple(found.values())
 
 
-def _models(item: GraphNode, inferred: Inferred) -> list[Model]:
+def _loadables(item: GraphNode, inferred: Inferred) -> list[Loadable]:
     values = (inferred[wire.node][wire.port] for _, wire in item.inputs)
-    return [value for value in values if isinstance(value, Model)]
+    return [value for value in values if isinstance(value, Loadable)]
 
 
 def _checkpoint(item: GraphNode, inferred: Inferred) -> str:
-    if not any(item.node.components(model) for model in _models(item, inferred)):
+    if not _components(item, inferred):
         return ""
     return ",".join(sorted(f"{wire.node}" for _, wire in item.inputs if wire.kind == "Model"))

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import cast
 
 from sdflow.graph.build import GraphNode
-from sdflow.graph.facts import AdapterNeed, ModelNeed
+from sdflow.graph.facts import AdapterNeed, ComponentNeed, ModelNeed
 from sdflow.lint.subject import Subject, finding
 from sdflow.models.refused import Refused
-from sdflow.models.request import ModelRequest, PartRequest
+from sdflow.models.request import ComponentRequest, ModelRequest, PartRequest
 from sdflow.models.source import parse_source
 from sdflow.models.source_kinds import HubSource
 from sdflow.problems import Problem
-from sdflow.values import Model
+from sdflow.values import Loadable
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -39,6 +39,9 @@ def _requests(item: GraphNode) -> Iterator[tuple[tuple[str, ...], PartRequest]]:
             if request.base is not None:
                 yield ("source",), request.base
             yield from (((role.replace("_", "-"),), part) for role, part in request.parts.items())
+        elif isinstance(need, ComponentNeed):
+            component = cast("ComponentRequest", need.request)
+            yield ((component.field.replace("_", "-"),) if component.field else ("source",)), component.place
         elif isinstance(need, AdapterNeed):
             adapter = need.request
             fields = {name: getattr(adapter, name, None) for name in ("revision", "file", "sha256")}
@@ -56,7 +59,7 @@ def _hub_source(part: PartRequest, base: Path) -> HubSource | None:
 def _commit(subject: Subject, item: GraphNode, repo: str) -> str | None:
     """The commit that is meant today, where it is known."""
     for value in subject.inferred.get(item.id, {}).values():
-        if isinstance(value, Model):
+        if isinstance(value, Loadable):
             for part in value.components.values():
                 if part.location.repo == repo and part.location.revision:
                     return part.location.revision

@@ -57,6 +57,19 @@ class AdapterRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ComponentRequest:
+    """A component that is no part of a model, such as an image encoder: its role, and where it comes from.
+
+    `field` is the field of the node that holds the place, and empty where the node's own fields do.
+    """
+
+    role: str
+    place: PartRequest
+    dtype: Dtype = "auto"
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """A model: a source, and parts from places of their own. Without a source, all that its family has are parts.
 

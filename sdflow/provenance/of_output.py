@@ -14,7 +14,7 @@ from sdflow.graph.plan import Plan
 from sdflow.provenance.origin import Origin
 from sdflow.provenance.parameters import parameters_text
 from sdflow.recipe import resolved_for_cell
-from sdflow.values import LatentSpec, Model
+from sdflow.values import LatentSpec, Loadable
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _models(
     models: dict[str, Json] = {}
     for number in upstream:
         for value in inferred[number].values():
-            if isinstance(value, Model):
+            if isinstance(value, Loadable):
                 # A node that stands for an equal one of another cell has a name there alone.
                 models[names.get(number, graph.nodes[number].origins[0].name)] = {
                     role: {

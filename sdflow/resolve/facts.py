@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sdflow.device import Device
 from sdflow.graph.build import Graph, GraphNode
-from sdflow.graph.facts import AdapterNeed, FileFacts, FileNeed, ModelNeed
+from sdflow.graph.facts import AdapterNeed, ComponentNeed, FileFacts, FileNeed, ModelNeed
 from sdflow.graph.node import Need
 from sdflow.problems import Problem, UserError, problem
 from sdflow.prompts.vocabulary import Vocabulary
@@ -22,6 +22,7 @@ class Resolver:
     digest: Callable[[Path], str]
     describe_model: Callable[[object], Model]
     describe_adapter: Callable[[object], AdapterFacts]
+    describe_component: Callable[[object], Component]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class ResolvedFacts:
     files: Mapping[str, FileFacts]
     models: Mapping[str, Model]
     adapters: Mapping[str, AdapterFacts] = field(default_factory=dict)
+    components: Mapping[str, Component] = field(default_factory=dict)
 
     def file(self, path: str) -> FileFacts:
         """Facts about a file that was named in the needs."""
@@ -44,6 +46,10 @@ class ResolvedFacts:
     def adapter(self, token: str) -> AdapterFacts:
         """The adapter file of a request that was named in the needs, by its token."""
         return self.adapters[token]
+
+    def component(self, token: str) -> Component:
+        """The component of a request that was named in the needs, by its token."""
+        return self.components[token]
 
     def vocabulary(self, tokenizer: Component, added: tuple[str, ...] = ()) -> Vocabulary:
         """The tokens of texts, found without transformers; `added` are words that textual inversions add."""
@@ -68,6 +74,7 @@ def resolve(graph: Graph, resolver: Resolver, device: Device) -> ResolvedFacts:
     files: dict[str, FileFacts] = {}
     models: dict[str, Model] = {}
     adapters: dict[str, AdapterFacts] = {}
+    components: dict[str, Component] = {}
     problems: dict[Problem, None] = {}
     for item in graph.nodes:
         for need in item.node.needs():
@@ -78,11 +85,13 @@ def resolve(graph: Graph, resolver: Resolver, device: Device) -> ResolvedFacts:
                     models[need.token] = resolver.describe_model(need.request)
                 elif isinstance(need, AdapterNeed) and need.token not in adapters:
                     adapters[need.token] = resolver.describe_adapter(need.request)
+                elif isinstance(need, ComponentNeed) and need.token not in components:
+                    components[need.token] = resolver.describe_component(need.request)
             except UserError as error:
                 problems.update(dict.fromkeys(_placed(error, item, need)))
     if problems:
         raise UserError(*problems)
-    return ResolvedFacts(device, files, models, adapters)
+    return ResolvedFacts(device, files, models, adapters, components)
 
 
 def _placed(error: UserError, item: GraphNode, need: Need) -> tuple[Problem, ...]:

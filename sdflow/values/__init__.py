@@ -10,6 +10,7 @@ from sdflow.values.latent import Latent
 from sdflow.values.model import (
     Adapter,
     Component,
+    Loadable,
     Location,
     Model,
     WeightFile,
@@ -56,6 +57,7 @@ __all__ = [
     "LatentSpace",
     "LatentSpec",
     "Level",
+    "Loadable",
     "Location",
     "LowResolution",
     "Mask",

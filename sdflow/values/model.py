@@ -1,4 +1,4 @@
-"""A model as plain data: what each of its components is, and where its bytes are.
+"""A model, and what else is loaded, as plain data: what each component is, and where its bytes are.
 
 Descriptions go into keys, locations never do: the same bytes under another path are the same model.
 """
@@ -127,8 +127,27 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """A model: its family and its components by role. Computed while planning; never stored.
+class Loadable:
+    """What flows along a wire as plain data and is loaded where it is used: components by role.
+
+    Computed while planning and never stored. Roles are the same everywhere, so that a node with inputs of several
+    kinds says in `components` and `described` once which roles it uses; what has none of them is left out.
+    """
+
+    kind: ClassVar[str] = ""
+
+    components: Mapping[str, Component]
+
+    def describe(self, roles: Iterable[str]) -> dict[str, Json]:
+        """Descriptions of some components, for a key."""
+        return {
+            role: self.components[role].description() for role in sorted(roles) if role in self.components
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Loadable):
+    """A model of Stable Diffusion: its family and its components.
 
     `family` is `sd1`, `sd2`, `sdxl` or `sdxl-refiner`. `traits` are facts of `model_index.json` about the whole that
     change results, such as `force_zeros_for_empty_prompt`; a node that heeds one has it in its key (`described`).
@@ -137,16 +156,12 @@ class Model:
     kind: ClassVar[str] = "Model"
 
     family: str
-    components: Mapping[str, Component]
     space: LatentSpace
     native_size: tuple[int, int]
     traits: Mapping[str, Json] = field(default_factory=dict)
 
-    def describe(self, roles: Iterable[str]) -> dict[str, Json]:
-        """Descriptions of some components, for a key."""
-        return {
-            role: self.components[role].description() for role in sorted(roles) if role in self.components
-        }
+    def __str__(self) -> str:
+        return f"{self.family} model"
 
     def with_components(self, parts: Mapping[str, Component]) -> "Model":
         """The same model with some components exchanged."""

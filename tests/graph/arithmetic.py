@@ -90,6 +90,9 @@ class NoFacts:
     def adapter(self, token: str) -> AdapterFacts:
         raise KeyError(token)
 
+    def component(self, token: str) -> Component:
+        raise KeyError(token)
+
     def vocabulary(self, tokenizer: Component, added: tuple[str, ...] = ()) -> Vocabulary:
         raise KeyError(tokenizer.role)
 

@@ -1,0 +1,50 @@
+"""From a request to a component that is no part of a model, such as an image encoder. No torch, no weights."""
+
+from sdflow.device import Device
+from sdflow.models.checkpoint.find import find_in_file
+from sdflow.models.component import Found, find_component
+from sdflow.models.context import Context
+from sdflow.models.place import Place, open_listed, open_place
+from sdflow.models.refused import Finding, ModelError, Refused
+from sdflow.models.request import ComponentRequest
+from sdflow.values import Component
+
+
+def describe_component(request: ComponentRequest, context: Context, device: Device) -> Component:
+    """Find a component and describe it; `device` decides what `dtype: auto` is.
+
+    Raises:
+        ModelError: with what is wrong, and the field that it is about.
+    """
+    dtype = device.default_dtype if request.dtype == "auto" else request.dtype
+    try:
+        return _found(request, dtype, context).component
+    except Refused as error:
+        field = (request.field, error.field) if request.field else (error.field,)
+        raise ModelError((Finding(field, error.problem),)) from error
+
+
+def _found(request: ComponentRequest, dtype: str, context: Context) -> Found:
+    place = open_place(request.place, context)
+    refused, found = None, None
+    try:
+        found = _in(place, request.role, dtype)
+    except Refused as error:
+        refused = error
+    if found is not None and (place.tree.complete or (found.wanted_variant and found.preferred)):
+        return found
+    if place.tree.complete and refused is not None:
+        raise refused
+    # Only a part of the repository is here, and something was missed in it: the hub knows the rest.
+    try:
+        return _in(open_listed(request.place, context), request.role, dtype)
+    except Refused:
+        if found is not None:
+            return found
+        raise
+
+
+def _in(place: Place, role: str, dtype: str) -> Found:
+    if place.file is None:
+        return find_component(place, role, dtype)
+    return find_in_file(place, place.file, role, dtype)
