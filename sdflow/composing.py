@@ -28,7 +28,15 @@ def compose_file(path: Path, changes: Changes, registry: Registry) -> Compositio
     Raises:
         UserError: everything that is wrong with it.
     """
-    recipe = recipe_file(path)
+    return compose_recipe(recipe_file(path), changes, registry)
+
+
+def compose_recipe(recipe: RecipeFile, changes: Changes, registry: Registry) -> Composition:
+    """The same for a recipe that was read already.
+
+    Raises:
+        UserError: everything that is wrong with it.
+    """
     drafted = draft(recipe, changes)
     if not drafted.problems:
         return drafted.composition

@@ -20,7 +20,7 @@ from sdflow.graph.build import Graph, build
 from sdflow.graph.infer import Inferred, infer
 from sdflow.graph.node import Node
 from sdflow.graph.outputs import check_outputs
-from sdflow.graph.plan import Choices, Kept, Plan, plan
+from sdflow.graph.plan import Choices, Kept, Memory, Plan, plan
 from sdflow.graph.registry import Registry
 from sdflow.nodes.builtin import default_registry
 from sdflow.problems import Problem, UserError, nearest
@@ -261,8 +261,10 @@ class Session:
         return self.prepare_graph(composition, graph, choices_of(graph, wishes or Wishes()))
 
     @collector_paused()
-    def prepare_graph(self, composition: Composition, graph: Graph, choices: Choices) -> Prepared:
-        """Plan a graph that was built already.
+    def prepare_graph(
+        self, composition: Composition, graph: Graph, choices: Choices, memory: Memory | None = None
+    ) -> Prepared:
+        """Plan a graph that was built already; `memory` is what is there, in place of what lies in the store.
 
         Raises:
             UserError: everything that is wrong with its files and its models.
@@ -275,7 +277,7 @@ class Session:
         facts = resolve(graph, self.resolver(composition.base), self.device)
         inferred: Inferred = infer(graph, facts)
         check_outputs(graph, inferred)
-        memory = _Memory(self, composition.identity)
+        memory = memory or _Memory(self, composition.identity)
         made = plan(graph, facts, inferred, memory, choices)
         while sparing := self._sparing(made):
             # These did not fit into memory when they were run as they are written.

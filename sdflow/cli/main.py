@@ -29,6 +29,7 @@ _COMMANDS = {
     "plan": "Say what a run would do, why, and what it would take.",
     "validate": "Check recipes without running them.",
     "lint": "Point at what is probably a mistake.",
+    "diff": "Say what a change of recipes means: fields, nodes that run again, time.",
     "explain": "Say why a node would run, or what it was made from.",
     "show": "Show the results of a node.",
     "config": "Print the recipe with everything filled in, and where each value came from.",

@@ -199,6 +199,9 @@ CODES: dict[str, Code] = {
     "SDF726": Code("cannot write", "The system refused to write a file that a command was to write."),
     "SDF727": Code("no such node type", "There is no node type of this name; `sdflow nodes` lists them all."),
     "SDF728": Code("cannot watch", "`--watch` needs a file; standard input cannot be read again."),
+    "SDF740": Code("no git repository", "Two revisions can only be compared inside a git repository."),
+    "SDF741": Code("nothing to compare", "There is no such revision, or neither side has such a recipe."),
+    "SDF742": Code("git failed", "git answered with an error, which is passed on."),
     # 4xx: diffusion
     "SDF401": Code(
         "unknown sampler", "No sampler has this name. diffusers', A1111's and ComfyUI's names are understood."

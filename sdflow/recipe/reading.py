@@ -65,9 +65,9 @@ def examine_file(path: Path) -> RecipeFile:
 
 
 def examine(data: bytes, file: str, *, base: Path | None = None, identity: str | None = None) -> RecipeFile:
-    """`examine_file` for the bytes of a file."""
+    """`examine_file` for the bytes of a file; a recipe without a name is called as the file of its identity."""
     tree = parse_yaml(data, file)
-    sections = read_sections(tree, Path(file).stem or "recipe")
+    sections = read_sections(tree, Path(identity or file).stem or "recipe")
     return RecipeFile(
         sections.recipe,
         tree.marks,
