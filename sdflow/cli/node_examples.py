@@ -79,11 +79,11 @@ def example(facts: TypeFacts) -> str:
     """A node of this type in YAML, without the recipe around it."""
     lines = [f"{NAMES.get(facts.name, facts.name)}:", f"  type: {facts.name}"]
     for it in facts.inputs:
-        if it.required:
+        if it.required and not it.within:
             source = _INPUTS.get((facts.name, it.name), SOURCES.get(it.kind, f"${it.name}"))
             lines.append(f"  {it.name}: {f'[{source}]' if it.many else source}")
     fields = _FIELDS.get(facts.name)
     if fields is None:
-        fields = {it.name: "…" for it in facts.fields if it.required}
+        fields = {it.name: "…" for it in facts.fields if it.required and not it.within}
     lines += [f"  {name}: {yaml_scalar(value)}" for name, value in fields.items()]
     return "\n".join(lines)

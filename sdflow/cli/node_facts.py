@@ -1,14 +1,16 @@
 """What there is to know of a node type, read off its class: for the table, the page and the editor's schema."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, cast
 
+from pydantic import BaseModel
+
 from sdflow.composition import Json
 from sdflow.graph.descriptions import descriptions
-from sdflow.graph.node import Node, input_fields, to_json
-from sdflow.graph.wire import Wire
+from sdflow.graph.field_kinds import input_fields, models_in, part_of, to_json
+from sdflow.graph.node import Node
 
 Schema = dict[str, Any]
 _HIGHEST = 2**63 - 1
@@ -21,6 +23,7 @@ class FieldFacts:
 
     `kind` is the kind of value that an input takes, empty for a plain field; `many` says that it takes a list of
     them. `values` says what a plain field takes, in words. `default` is None for what is required or left out.
+    `within` is the field whose mapping this is a field of, and which stands before it in `name`.
     """
 
     name: str
@@ -30,6 +33,7 @@ class FieldFacts:
     many: bool = False
     values: str = ""
     default: Json = None
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +58,51 @@ class TypeFacts:
 def schema_of(node_type: type[Node]) -> Schema:
     """The JSON Schema of a node type's fields, as pydantic gives it, with what the fields are for."""
     schema = node_type.model_json_schema(by_alias=True)
-    for attribute, text in descriptions(node_type).items():
-        schema["properties"][node_type.model_fields[attribute].alias or attribute]["description"] = text
+    _describe(schema, node_type)
+    for field in node_type.model_fields.values():
+        for model in models_in(field.annotation):
+            if model.__name__ in schema.get("$defs", {}):
+                _describe(schema["$defs"][model.__name__], model)
     return schema
+
+
+def _describe(schema: Schema, holder: type[BaseModel]) -> None:
+    for attribute, text in descriptions(holder).items():
+        schema["properties"][holder.model_fields[attribute].alias or attribute]["description"] = text
 
 
 def facts_of(node_type: type[Node]) -> TypeFacts:
     """Everything about a node type."""
-    wired = set(input_fields(node_type))
-    inputs: list[FieldFacts] = []
-    fields: list[FieldFacts] = []
-    for attribute, field in node_type.model_fields.items():
-        name = field.alias or attribute
-        schema = schema_of(node_type)["properties"][name]
-        default = None if field.is_required() or isinstance(field.default, Wire) else to_json(field.default)
-        about = " ".join(descriptions(node_type).get(attribute, "").split())
-        if attribute in wired:
-            inputs.append(FieldFacts(name, about, field.is_required(), _kind(schema), _is_list(schema)))
-        else:
-            values = values_text(schema)
-            fields.append(FieldFacts(name, about, field.is_required(), values=values, default=default))
+    schema = schema_of(node_type)
+    found = list(_fields_of(node_type, schema, schema.get("$defs", {}), ""))
+    inputs = tuple(it for it in found if it.kind)
+    fields = tuple(it for it in found if not it.kind)
     doc = " ".join((node_type.__doc__ or "").split())
-    return TypeFacts(
-        node_type.name, node_type.version, doc, tuple(inputs), tuple(fields), dict(node_type.outputs)
-    )
+    return TypeFacts(node_type.name, node_type.version, doc, inputs, fields, dict(node_type.outputs))
+
+
+def _fields_of(
+    holder: type[BaseModel], schema: Schema, definitions: Schema, within: str
+) -> Iterator[FieldFacts]:
+    """The fields of a node type or of a part, each followed by those of the parts that it holds."""
+    wired = set(input_fields(holder))
+    for attribute, field in holder.model_fields.items():
+        name = field.alias or attribute
+        about = schema["properties"][name]
+        facts = FieldFacts(
+            f"{within}.{name}" if within else name,
+            " ".join(descriptions(holder).get(attribute, "").split()),
+            field.is_required(),
+            within=within,
+        )
+        part = part_of(holder, attribute)
+        if attribute in wired:
+            yield replace(facts, kind=_kind(about), many=_is_list(about))
+        else:
+            default = None if field.is_required() else to_json(field.default)
+            yield replace(facts, values=values_text(about), default=default)
+        if part is not None:
+            yield from _fields_of(part, definitions[part.__name__], definitions, facts.name)
 
 
 def values_text(schema: Schema) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sdflow.cli.tables import shortened
 from sdflow.composition import Json
-from sdflow.graph.node import plain_fields, to_json
+from sdflow.graph.field_kinds import plain_fields, to_json
 from sdflow.graph.registry import Registry
 from sdflow.recipe import Draft, RecipeFile, yaml_scalar
 

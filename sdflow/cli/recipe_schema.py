@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from sdflow.cli.node_facts import Schema, facts_of, schema_of
-from sdflow.graph.node import Node, input_fields
+from sdflow.graph.field_kinds import input_fields
+from sdflow.graph.node import Node
 from sdflow.graph.registry import Registry
+from sdflow.graph.wire import INPUT_PATTERN
 from sdflow.recipe import Param
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -94,6 +96,12 @@ def _fields(node_type: type[Node]) -> Schema:
     }
 
 
+def _takes_input(field: Schema) -> bool:
+    """Whether this is the schema of an input, within a part of a node."""
+    alternatives = field.get("anyOf", [field.get("items", field)])
+    return any(it.get("pattern") == INPUT_PATTERN for it in alternatives)
+
+
 def _input(field: Schema) -> Schema:
     """A reference, or a list of them; the kind is in the description, for no editor follows references."""
     one = {"type": "string", "pattern": _REFERENCE}
@@ -113,6 +121,8 @@ def _about(field: Schema, kind: str) -> str:
 
 def _plain(field: Schema) -> Schema:
     """A plain field: its values, or a param in place of them, also inside lists."""
+    if _takes_input(field):
+        return _input(field)
     about = {key: field[key] for key in ("description", "default") if field.get(key) is not None}
     values = [_value(part) for part in field.get("anyOf", [field])]
     if examples := field.get("examples"):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from sdflow.graph.node import file_fields
+from sdflow.graph.field_kinds import file_fields
 from sdflow.graph.registry import Registry
 from sdflow.problems import nearest, problem
 from sdflow.recipe import RecipeFile, read_recipe

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import click
 
 from sdflow.graph.build import Graph
-from sdflow.graph.node import file_fields
+from sdflow.graph.field_kinds import file_fields
 from sdflow.pictures.input_path import input_path
 from sdflow.problems import UserError, problem
 

@@ -1,6 +1,6 @@
 """The denoising loop: from noise, or a noised picture, to a clean latent. Needs torch and diffusers only."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from sdflow.composition import Json
+from sdflow.diffusion.aid import Aid, Evaluation, merged, opened
 from sdflow.diffusion.guidance import Guidance
 from sdflow.diffusion.micro import Micro
 from sdflow.diffusion.regions import refuse_gaps
@@ -59,6 +60,7 @@ def denoise(
     request: DenoiseRequest,
     *,
     unet: Any,
+    aids: Sequence[Aid] = (),
     device: str | torch.device = "cpu",
     dtype: torch.dtype | None = None,
     resume: State | None = None,
@@ -71,6 +73,7 @@ def denoise(
     Args:
         request: what to do.
         unet: a `UNet2DConditionModel` on `device`, in evaluation mode.
+        aids: what takes part in its evaluations, made for this request, on the same device.
         device: where to compute.
         dtype: what to compute in; the UNet's by default.
         resume: a state of this very run, to go on from.
@@ -96,8 +99,10 @@ def denoise(
         height=request.latent.samples.shape[-2],
         width=request.latent.samples.shape[-1],
     )
-    sampling = _Sampling(request, part, unet, target, unet.dtype if dtype is None else dtype)
-    with torch.inference_mode(), _attention(unet, sliced=request.attention_slicing):
+    dtype = unet.dtype if dtype is None else dtype
+    sampling = _Sampling(request, part, unet, aids=aids, device=target, dtype=dtype)
+    attention = _attention(unet, sliced=request.attention_slicing)
+    with torch.inference_mode(), attention, opened(aids, unet):
         first = sampling.begin(resume)
         if resume is None and capture(first):
             with _ordinary_tensors():
@@ -115,9 +120,16 @@ class _Sampling:
     """The loop's own variables."""
 
     def __init__(
-        self, request: DenoiseRequest, part: StepRange, unet: Any, device: torch.device, dtype: torch.dtype
+        self,
+        request: DenoiseRequest,
+        part: StepRange,
+        unet: Any,
+        *,
+        aids: Sequence[Aid],
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> None:
-        self._request, self._part, self._unet = request, part, unet
+        self._request, self._part, self._unet, self._aids = request, part, unet, aids
         self._device, self._dtype = device, dtype
         batch, _, height, width = request.latent.samples.shape
         self._guidance = Guidance(
@@ -185,23 +197,35 @@ class _Sampling:
     def advance(self, step: int) -> None:
         """Do the evaluations of one step."""
         run, guidance, sample = self._run, self._guidance.at(step), self._sample
-        added = {} if guidance.added is None else {"added_cond_kwargs": guidance.added}
         for _ in range(run.evaluations[step - self._part.start]):
             timestep = run.timesteps[self._number]
             given = torch.cat([sample] * guidance.copies) if guidance.copies > 1 else sample
+            scaled = run.scheduler.scale_model_input(given, timestep)
+            evaluation = Evaluation(step, self._part.steps, timestep, scaled, guidance)
             prediction = self._unet(
-                self._shown.with_latent(run.scheduler.scale_model_input(given, timestep)),
+                self._shown.with_latent(scaled),
                 timestep,
-                encoder_hidden_states=guidance.embeddings,
-                timestep_cond=guidance.distilled,
-                **added,
+                **self._arguments(evaluation),
                 return_dict=False,
-                **self._shown.options(len(given)),
             )[0]
             sample = run.step(self._number, guidance.combine(prediction), sample)
             sample = self._shown.put_back(sample, self._number, run)
             self._number += 1
         self._sample = sample
+
+    def _arguments(self, evaluation: Evaluation) -> dict[str, Any]:
+        """What the UNet is told beside latent and timestep."""
+        guidance = evaluation.guidance
+        arguments: dict[str, Any] = {
+            "encoder_hidden_states": guidance.embeddings,
+            "timestep_cond": guidance.distilled,
+            **self._shown.options(len(evaluation.scaled)),
+        }
+        if guidance.added is not None:
+            arguments["added_cond_kwargs"] = guidance.added
+        for aid in self._aids:
+            arguments = merged(arguments, aid.arguments(evaluation))
+        return arguments
 
     def latent(self, step: int) -> Latent:
         """The latent now, which is state `step`, as a value of its own."""

@@ -38,9 +38,10 @@ from sdflow.engine.results import Results
 from sdflow.engine.schedule import Schedule
 from sdflow.graph.build import GraphNode
 from sdflow.graph.facts import Facts
+from sdflow.graph.field_kinds import file_fields
 from sdflow.graph.infer import gather
 from sdflow.graph.keys import Keyed, state_key
-from sdflow.graph.node import Node, file_fields
+from sdflow.graph.node import Node
 from sdflow.graph.plan import Plan, PlannedNode
 from sdflow.problems import NodeFailedError, UserError
 from sdflow.store import LostValueError

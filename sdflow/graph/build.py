@@ -5,9 +5,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sdflow.composition import Cell, Composition, Json, NodeSpec, OutputSpec
+from sdflow.graph.field_kinds import Path
 from sdflow.graph.fields import BuildContext
 from sdflow.graph.identity import identity
-from sdflow.graph.node import Node, Path
+from sdflow.graph.node import Node
 from sdflow.graph.references import circle_problem, in_order, references
 from sdflow.graph.registry import Registry
 from sdflow.graph.validate import Wires, unknown_node, validate_node

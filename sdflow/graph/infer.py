@@ -5,7 +5,10 @@ from typing import Any
 
 from sdflow.graph.build import Graph, GraphNode
 from sdflow.graph.facts import Facts
-from sdflow.graph.node import PlannedValue, Refusal, input_fields
+from sdflow.graph.field_kinds import Path, wired_fields
+from sdflow.graph.node import PlannedValue, Refusal
+from sdflow.graph.part import Given, Part, kebab
+from sdflow.graph.wire import Wire
 from sdflow.problems import Problem, UserError
 
 Inferred = dict[int, Mapping[str, PlannedValue]]
@@ -41,18 +44,25 @@ def planned_inputs(item: GraphNode, found: Inferred) -> dict[str, Any]:
 
 def gather(item: GraphNode, value_of: Callable[[int, str], Any]) -> dict[str, Any]:
     """Collect what is on a node's inputs: single values as they are, lists as tuples, absent ones as None."""
-    inputs: dict[str, Any] = dict.fromkeys(input_fields(type(item.node)))
-    for path, wire in item.inputs:
-        value = value_of(wire.node, wire.port)
-        if len(path) == 1:
-            inputs[str(path[0])] = value
-        else:
-            inputs[str(path[0])] = (*(inputs[str(path[0])] or ()), value)
-    return inputs
+    wires = dict(item.inputs)
+
+    def filled(path: Path, value: object) -> Any:
+        if isinstance(value, Wire):
+            wire = wires[path]  # which may lead elsewhere than the node's own: equal nodes are one
+            return value_of(wire.node, wire.port)
+        if isinstance(value, tuple):
+            return tuple(filled((*path, index), it) for index, it in enumerate(value))
+        if isinstance(value, Part):
+            fields = wired_fields(type(value))
+            return Given(value, {name: filled((*path, name), getattr(value, name)) for name in fields})
+        return value
+
+    return {name: filled((name,), getattr(item.node, name)) for name in wired_fields(type(item.node))}
 
 
 def refused(item: GraphNode, refusal: Refusal) -> Problem:
     """A refusal as a problem at its field in the recipe."""
-    origin = item.origins[0]
-    path = () if refusal.field is None else (refusal.field.rstrip("_").replace("_", "-"),)
-    return Problem(refusal.code, str(refusal), origin.at(path), origin.name, refusal.hint)
+    origin, field = item.origins[0], refusal.field
+    path = () if field is None else (field,) if isinstance(field, str) else field
+    written = tuple(kebab(it) if isinstance(it, str) else it for it in path)
+    return Problem(refusal.code, str(refusal), origin.at(written), origin.name, refusal.hint)

@@ -16,8 +16,9 @@ from typing import cast
 from sdflow.composition import Json
 from sdflow.graph.build import Graph, GraphNode
 from sdflow.graph.facts import Facts
+from sdflow.graph.field_kinds import file_fields
 from sdflow.graph.infer import Inferred
-from sdflow.graph.node import Node, file_fields
+from sdflow.graph.node import Node
 from sdflow.values import Loadable, TrajectorySpec, canonical_json, digest_of_json
 
 KEY_FORMAT = 1

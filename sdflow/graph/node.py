@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -11,21 +10,28 @@ from pydantic import BaseModel, ConfigDict
 from sdflow.composition import Json
 from sdflow.device import Device
 from sdflow.graph.facts import AdapterNeed, ComponentNeed, FileNeed, ModelNeed
-from sdflow.graph.fields import FileMark, NotInKey
-from sdflow.graph.marks import marks_of
+from sdflow.graph.field_kinds import (
+    Path,
+    file_fields,
+    parts_json,
+    plain_fields,
+    to_json,
+    wired_fields,
+    wires_in,
+)
+from sdflow.graph.part import kebab
 from sdflow.graph.wire import Wire
 from sdflow.values import Loadable, Spec, State, TrajectorySpec
 
 PlannedValue: TypeAlias = "Spec | Loadable"
 Need: TypeAlias = "FileNeed | ModelNeed | AdapterNeed | ComponentNeed"
-Path: TypeAlias = "tuple[str | int, ...]"
 
 
 class Refusal(Exception):  # noqa: N818 - not a failure of the program: a node says no to its inputs
-    """A node cannot do what it is asked; `field` is the one to point at in the recipe."""
+    """A node cannot do what it is asked; `field` is the one to point at in the recipe, or the path to it."""
 
     def __init__(
-        self, message: str, *, field: str | None = None, code: str = "SDF211", hint: str | None = None
+        self, message: str, *, field: str | Path | None = None, code: str = "SDF211", hint: str | None = None
     ) -> None:
         super().__init__(message)
         self.field = field
@@ -88,10 +94,6 @@ class RunContext(Protocol):
         """
 
 
-def _kebab(name: str) -> str:
-    return name.rstrip("_").replace("_", "-")
-
-
 class Node(BaseModel):
     """A node type. Its fields are its pydantic fields, written with hyphens in recipes.
 
@@ -108,7 +110,7 @@ class Node(BaseModel):
         frozen=True,
         extra="forbid",
         strict=True,
-        alias_generator=_kebab,
+        alias_generator=kebab,
         arbitrary_types_allowed=True,
         allow_inf_nan=False,
         hide_input_in_errors=True,
@@ -133,12 +135,12 @@ class Node(BaseModel):
 
     def wires(self) -> Iterator[tuple[Path, Wire]]:
         """Every input with the path of its field, in the order of the fields."""
-        for name in input_fields(type(self)):
+        for name in wired_fields(type(self)):
             value = getattr(self, name)
             if isinstance(value, Wire):  # most of them; no generator inside a generator for these
                 yield (name,), value
             else:
-                yield from _wires((name,), value)
+                yield from wires_in((name,), value)
 
     def needs(self) -> Iterator[Need]:
         """Files and models that planning has to read up on."""
@@ -188,60 +190,13 @@ class Node(BaseModel):
         raise NotImplementedError
 
     def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
-        """All plain fields with defaults filled in, as they go into the key; input files stay out."""
-        return {
-            _kebab(name): to_json(getattr(self, name))
+        """All plain fields with defaults filled in, as they go into the key; input files stay out.
+
+        So do parts that are not there: a new kind of part changes no key of recipes without it.
+        """
+        plain = {
+            kebab(name): to_json(getattr(self, name))
             for name in plain_fields(type(self))
             if name not in without
         }
-
-
-def to_json(value: Any) -> Json:
-    """A field's value as JSON. Nested models become mappings, tuples lists, -0.0 is 0.0."""
-    if isinstance(value, BaseModel):
-        return to_json(value.model_dump(mode="json", by_alias=True))
-    if isinstance(value, tuple | list):
-        return [to_json(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, float):
-        return value + 0.0  # which makes 0.0 of -0.0: one value has one text
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    raise TypeError(f"{type(value).__name__} cannot be part of a key")
-
-
-@cache
-def file_fields(node_type: type[Node]) -> tuple[tuple[str, FileMark], ...]:
-    """Fields that name input files; a value may be None where the type says so."""
-    return tuple(
-        (name, mark)
-        for name, field in node_type.model_fields.items()
-        for mark in marks_of(field)
-        if isinstance(mark, FileMark)
-    )
-
-
-@cache
-def input_fields(node_type: type[Node]) -> tuple[str, ...]:
-    """Fields that hold wires: single ones, optional ones and lists."""
-    return tuple(name for name, field in node_type.model_fields.items() if "Wire" in str(field.annotation))
-
-
-@cache
-def plain_fields(node_type: type[Node]) -> tuple[str, ...]:
-    """Fields whose values go into the key as they are."""
-    left_out = {name for name, _ in file_fields(node_type)} | set(input_fields(node_type))
-    return tuple(
-        name
-        for name, field in node_type.model_fields.items()
-        if name not in left_out and not any(isinstance(mark, NotInKey) for mark in marks_of(field))
-    )
-
-
-def _wires(path: Path, value: object) -> Iterator[tuple[Path, Wire]]:
-    if isinstance(value, Wire):
-        yield path, value
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from _wires((*path, index), item)
+        return plain | parts_json(self)

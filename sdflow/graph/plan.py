@@ -266,4 +266,5 @@ def _loadables(item: GraphNode, inferred: Inferred) -> list[Loadable]:
 def _checkpoint(item: GraphNode, inferred: Inferred) -> str:
     if not _components(item, inferred):
         return ""
-    return ",".join(sorted(f"{wire.node}" for _, wire in item.inputs if wire.kind == "Model"))
+    models = (wire for _, wire in item.inputs if isinstance(inferred[wire.node][wire.port], Loadable))
+    return ",".join(sorted(f"{wire.node}" for wire in models))

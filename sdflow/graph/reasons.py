@@ -1,6 +1,7 @@
 """Why a node has to run, in a few words: what differs from the last time."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 from sdflow.composition import Json
 
@@ -63,15 +64,34 @@ def _changed(before: Mapping[str, Json], now: Mapping[str, Json], part: str) -> 
     new_map = new if isinstance(new, dict) else {}
     names: Sequence[str] = list(dict.fromkeys((*new_map, *old_map)))
     return [
-        (name, old_map.get(name), new_map.get(name))
+        changed
         for name in names
         if old_map.get(name) != new_map.get(name)
+        for changed in _inside(name, old_map.get(name), new_map.get(name))
     ]
+
+
+def _inside(name: str, old: Json, new: Json) -> list[tuple[str, Json, Json]]:
+    """Of parts, of which there are as many as before, what differs within them."""
+    if not (_are_parts(old) and _are_parts(new) and len(old) == len(new)):
+        return [(name, old, new)]
+    return [
+        (f"{name}.{place}.{key}", was.get(key), now.get(key))
+        for place, (was, now) in enumerate(zip(old, new, strict=True))
+        for key in dict.fromkeys((*now, *was))
+        if was.get(key) != now.get(key)
+    ]
+
+
+def _are_parts(value: Json) -> TypeGuard[list[dict[str, Json]]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def shown(value: Json) -> str:
     """A field's value, short enough for a line."""
     if value is None:
         return "none"
+    if _are_parts(value):
+        return f"a list of {len(value)}"
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sdflow.composition import FieldValue, NodeSpec, Ref
-from sdflow.graph.node import Path
+from sdflow.graph.field_kinds import Path
 from sdflow.problems import Problem
 
 References: TypeAlias = tuple[tuple[Path, Ref], ...]

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sdflow.composition import FieldValue, NodeSpec, Ref
 from sdflow.graph.descriptions import descriptions
+from sdflow.graph.field_kinds import Path, models_in
 from sdflow.graph.fields import BuildContext
-from sdflow.graph.node import Node, Path
+from sdflow.graph.node import Node
 from sdflow.graph.references import References, references
 from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Wire, a
@@ -104,7 +105,6 @@ def _explain(
     details: Iterable[ErrorDetails], spec: NodeSpec, node_type: type[Node], bad: set[Path]
 ) -> list[Problem]:
     """Pydantic's errors in the words of a recipe; one per place, the most telling one."""
-    known = [field.alias or name for name, field in node_type.model_fields.items()]
     placed = [(_in_file(detail["loc"], spec), detail) for detail in details]
     found: dict[Path, Problem] = {}
     for path, detail in placed:
@@ -114,8 +114,19 @@ def _explain(
         )
         if path in bad or inner or isinstance(detail["input"], Unknown):
             continue
-        found.setdefault(path, _problem(detail, path, spec, node_type, known))
+        found.setdefault(path, _problem(detail, path, spec, node_type))
     return list(found.values())
+
+
+def _holder(path: Path, node_type: type[Node]) -> type[BaseModel]:
+    """What holds the fields at a path: the node type, or a mapping within its fields."""
+    holder: type[BaseModel] = node_type
+    for part in path:
+        annotation = next(
+            (f.annotation for n, f in holder.model_fields.items() if part in (f.alias, n)), None
+        )
+        holder = next(models_in(annotation), holder)
+    return holder
 
 
 def _in_file(loc: tuple[str | int, ...], spec: NodeSpec) -> Path:
@@ -132,23 +143,23 @@ def _in_file(loc: tuple[str | int, ...], spec: NodeSpec) -> Path:
     return tuple(path)
 
 
-def _problem(
-    detail: ErrorDetails, path: Path, spec: NodeSpec, node_type: type[Node], known: list[str]
-) -> Problem:
+def _problem(detail: ErrorDetails, path: Path, spec: NodeSpec, node_type: type[Node]) -> Problem:
     name = ".".join(str(part) for part in path)
     kind, context, given = detail["type"], detail.get("ctx", {}), detail["input"]
     marks = spec.marks
     if kind == "missing":
-        takes = node_type.model_fields
-        wanted = next((n for n, f in takes.items() if (f.alias or n) == detail["loc"][0]), "")
-        hint = descriptions(node_type).get(wanted)
-        return Problem(
-            "SDF203", f"{spec.type} needs {detail['loc'][-1]}", marks.at((), key=True), spec.name, hint
-        )
+        holder = _holder(path, node_type)
+        takes = holder.model_fields
+        wanted = next((n for n, f in takes.items() if (f.alias or n) == detail["loc"][-1]), "")
+        hint = descriptions(holder).get(wanted)
+        position = marks.at(path, key=not path)
+        return Problem("SDF203", f"{name or spec.type} needs {detail['loc'][-1]}", position, spec.name, hint)
     if kind == "extra_forbidden":
+        known = [f.alias or n for n, f in _holder(path[:-1], node_type).model_fields.items()]
         near = nearest(str(detail["loc"][-1]), known)
         hint = f"did you mean {near}?" if near else "fields: " + ", ".join(known)
-        message = f"{spec.type} has no field {detail['loc'][-1]}"
+        holder_name = name.rpartition(".")[0] or spec.type
+        message = f"{holder_name} has no field {detail['loc'][-1]}"
         return Problem("SDF202", message, marks.at(path, key=True), spec.name, hint)
     position = marks.at(path)
     if kind == "told":
@@ -159,6 +170,13 @@ def _problem(
         return Problem(
             "SDF204", f"{name} takes a list", position, spec.name, f"write [{_reference(path, spec)}]"
         )
+    if kind == "tuple_type" and isinstance(given, dict):
+        hint = "put it in a list: begin its first line with -"
+        return Problem("SDF204", f"{name} takes a list, not a mapping", position, spec.name, hint)
+    if kind == "model_type":
+        known = [f.alias or n for n, f in _holder(path, node_type).model_fields.items()]
+        hint = "its fields: " + ", ".join(known)
+        return Problem("SDF204", f"{name} takes a mapping", position, spec.name, hint)
     if kind == "wrong_kind":
         return Problem("SDF205", f"{name} {detail['msg']}", position, spec.name)
     if kind == "reference_needed":

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+INPUT_PATTERN = r"^\$[A-Za-z][A-Za-z0-9_-]*(\.[a-z-]+)?$"
+"""How an input is written in a recipe."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wire:
@@ -30,7 +33,7 @@ class PortKind:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """In a recipe, an input is written as a reference."""
-        return {"type": "string", "pattern": r"^\$[A-Za-z][A-Za-z0-9_-]*(\.[a-z-]+)?$", "title": self.kind}
+        return {"type": "string", "pattern": INPUT_PATTERN, "title": self.kind}
 
     def _check(self, value: object) -> Wire:
         if not isinstance(value, Wire):

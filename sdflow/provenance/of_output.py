@@ -7,9 +7,9 @@ from typing import cast
 
 from sdflow.composition import Cell, Composition, FieldValue, Json
 from sdflow.graph.build import Graph, GraphOutput
+from sdflow.graph.field_kinds import file_fields
 from sdflow.graph.fields import seeds_of
 from sdflow.graph.infer import Inferred
-from sdflow.graph.node import file_fields
 from sdflow.graph.plan import Plan
 from sdflow.provenance.origin import Origin
 from sdflow.provenance.parameters import parameters_text

@@ -10,10 +10,11 @@ from pydantic import BaseModel
 from sdflow.composition import Json
 from sdflow.graph.build import Graph, build
 from sdflow.graph.facts import Facts, FileFacts, FileNeed
+from sdflow.graph.field_kinds import file_fields, to_json
 from sdflow.graph.fields import MAX_SEED, ImageFile, NotInKey, Seed
 from sdflow.graph.infer import infer
 from sdflow.graph.keys import make_keys
-from sdflow.graph.node import Node, file_fields, to_json
+from sdflow.graph.node import Node
 from sdflow.graph.registry import Registry
 from sdflow.values import ImageSpec
 from tests.graph.arithmetic import NoFacts, cell, composition, recipe

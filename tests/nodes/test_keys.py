@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image as Pillow
 
-from sdflow.graph.node import file_fields, plain_fields
+from sdflow.graph.field_kinds import file_fields, plain_fields
 from sdflow.nodes.builtin import default_registry
 from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 
