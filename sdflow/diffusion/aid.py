@@ -16,6 +16,8 @@ class Evaluation:
 
     step, steps: the step of the schedule that it belongs to, from 0, and the number of steps of the whole schedule,
         also where a run does only some of them.
+    number, count: its own number, from 0, among the evaluations of the whole schedule, or among those that `strength`
+        leaves of it: what the pipelines count in when they begin or end something at a fraction.
     timestep: int64 or float32[], as the UNet is given it.
     scaled: float[copies · batch, channels, h, w], the latent at the scale of the UNet, without what an inpainting UNet
         is shown beside it; copies are those of the guidance, the entries of the negative side first.
@@ -24,9 +26,15 @@ class Evaluation:
 
     step: int
     steps: int
+    number: int
+    count: int
     timestep: torch.Tensor
     scaled: torch.Tensor
     guidance: StepGuidance
+
+    def within(self, start: float, end: float) -> bool:
+        """Whether it lies between two fractions, as `control_guidance_start` and `control_guidance_end` are counted."""
+        return not (self.number / self.count < start or (self.number + 1) / self.count > end)
 
 
 class Aid(Protocol):

@@ -15,7 +15,7 @@ from sdflow.diffusion.regions import refuse_gaps
 from sdflow.diffusion.samplers.history import History
 from sdflow.diffusion.samplers.run import SamplerRun
 from sdflow.diffusion.samplers.sampler import Sampler
-from sdflow.diffusion.samplers.steps import StepRange, level_after, step_range
+from sdflow.diffusion.samplers.steps import StepRange, evaluations_per_step, level_after, step_range
 from sdflow.diffusion.shown import shown_beside
 from sdflow.diffusion.streams import draw_from, generators_of, states_of
 from sdflow.values import Conditioning, Latent, State
@@ -197,11 +197,11 @@ class _Sampling:
     def advance(self, step: int) -> None:
         """Do the evaluations of one step."""
         run, guidance, sample = self._run, self._guidance.at(step), self._sample
-        for _ in range(run.evaluations[step - self._part.start]):
+        for place in range(run.evaluations[step - self._part.start]):
             timestep = run.timesteps[self._number]
             given = torch.cat([sample] * guidance.copies) if guidance.copies > 1 else sample
             scaled = run.scheduler.scale_model_input(given, timestep)
-            evaluation = Evaluation(step, self._part.steps, timestep, scaled, guidance)
+            evaluation = self._evaluation(step, place, timestep, scaled)
             prediction = self._unet(
                 self._shown.with_latent(scaled),
                 timestep,
@@ -212,6 +212,16 @@ class _Sampling:
             sample = self._shown.put_back(sample, self._number, run)
             self._number += 1
         self._sample = sample
+
+    def _evaluation(self, step: int, place: int, timestep: torch.Tensor, scaled: torch.Tensor) -> Evaluation:
+        """What the aids see of evaluation `place` of a step."""
+        request, part = self._request, self._part
+        first = part.start if part.strength is not None else 0
+        whole = replace(part, start=first, end=part.steps)
+        counts = evaluations_per_step(request.sampler, request.scheduler_config, whole)
+        number = sum(counts[: step - first]) + place
+        guidance = self._guidance.at(step)
+        return Evaluation(step, part.steps, number, sum(counts), timestep, scaled, guidance)
 
     def _arguments(self, evaluation: Evaluation) -> dict[str, Any]:
         """What the UNet is told beside latent and timestep."""
