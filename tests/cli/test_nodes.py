@@ -132,7 +132,7 @@ def test_json(sdflow: Sdflow) -> None:
     assert add["inputs"] == [
         {
             "name": "of", "description": "", "required": True, "kind": "Image", "many": True, "values": "",
-            "default": None,
+            "default": None, "within": "",
         }
     ]  # fmt: skip
     assert add["outputs"] == {"image": "Image", "double": "Image"}
