@@ -107,7 +107,7 @@ def decoding(bench: Bench, batch: int, times: int) -> float:
     """Seconds to decode a batch."""
     latent = bench.request(batch).latent
     taken = [
-        seconds_of(lambda: decode_latent(bench.vae, latent, slicing=False, tiling=False, device=bench.device))
+        seconds_of(lambda: decode_latent(bench.vae, latent, slicing=False, tiling=None, device=bench.device))
         for _ in range(times + 1)
     ]
     return statistics.median(taken[1:])

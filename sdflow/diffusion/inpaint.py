@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from sdflow.diffusion.streams import draw_from, generators_of, states_of
+from sdflow.diffusion.tiles import Tiling
 from sdflow.diffusion.vae import encode_pictures, pictures_of
 from sdflow.values import CLEAN, Image, Inpaint, Latent, LatentSpace, Mask
 
@@ -20,6 +21,7 @@ def encode_for_inpaint(
     streams: torch.Tensor,
     space: LatentSpace,
     device: str | torch.device = "cpu",
+    tiling: Tiling | None = None,
 ) -> Latent:
     """Encode a picture, and the same without what is painted anew.
 
@@ -34,6 +36,7 @@ def encode_for_inpaint(
         streams: uint8[batch, n], one for each item of the latent.
         space: the autoencoder's.
         device: where the autoencoder is.
+        tiling: in overlapping tiles that are blended, in latent elements.
 
     Raises:
         UserError: SDF410, sides or channels do not fit, or the numbers of pictures and streams.
@@ -41,11 +44,12 @@ def encode_for_inpaint(
     pictures = pictures_of(image, len(streams), space.factor)
     painted = torch.from_numpy((mask.pixels >= _HALF).astype("float32"))[:, None]
     generators = generators_of(streams)
-    (samples,) = encode_pictures(vae, pictures, (generators,), space, device)
+    (samples,) = encode_pictures(vae, pictures, (generators,), space, device, tiling=tiling)
     after = states_of(generators)
     draws = (generators_of(after), generators_of(streams))
     for waiting in draws:
         draw_from(waiting, tuple(samples.shape[1:]))  # the noise, which comes between
-    masked, masked_alone = encode_pictures(vae, pictures * (painted < 0.5), draws, space, device)  # noqa: PLR2004  # 0 or 1
+    rest = pictures * (painted < 0.5)  # noqa: PLR2004  # 0 or 1
+    masked, masked_alone = encode_pictures(vae, rest, draws, space, device, tiling=tiling)
     sized = torch.nn.functional.interpolate(painted, size=samples.shape[-2:])
     return Latent(samples, after, space, CLEAN, Inpaint(sized, masked, masked_alone, streams.clone()))

@@ -29,7 +29,7 @@ def draw_states(
         one = Latent(whole.samples[item : item + 1], whole.streams[item : item + 1], whole.space, whole.level)
         latents.append(latent_picture(one).pixels.astype(np.uint8, copy=False))
         decoded.append(
-            decode_latent(vae, one, slicing=False, tiling=False, device=device).pixels.astype(
+            decode_latent(vae, one, slicing=False, tiling=None, device=device).pixels.astype(
                 np.uint8, copy=False
             )
         )

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 from sdflow.diffusion.streams import generators_of, states_of
+from sdflow.diffusion.tiles import Tiling
+from sdflow.diffusion.vae_tiles import decoded, encoded
 from sdflow.problems import problem
 from sdflow.values import CLEAN, Image, Latent, LatentSpace
 
@@ -15,7 +17,7 @@ _RGB = 3
 
 
 def decode_latent(
-    vae: Any, latent: Latent, *, slicing: bool, tiling: bool, device: str | torch.device = "cpu"
+    vae: Any, latent: Latent, *, slicing: bool, tiling: Tiling | None, device: str | torch.device = "cpu"
 ) -> Image:
     """Decode a latent into uint8[batch, factor·h, factor·w, 3], as the pipelines do.
 
@@ -23,21 +25,27 @@ def decode_latent(
         vae: an `AutoencoderKL` or `AutoencoderTiny` on `device`.
         latent: of any level; noise that is left shows.
         slicing: item by item: less memory, and bits that differ from those of the whole batch.
-        tiling: in overlapping tiles that are blended: less memory, and slightly other pixels.
+        tiling: in overlapping tiles that are blended, in latent elements: less memory, and slightly other pixels.
         device: where the autoencoder is.
     """
     config = vae.config
     pieces = torch.split(latent.samples, 1) if slicing else (latent.samples,)
-    with torch.inference_mode(), _precision(vae, latent.space) as dtype, _tiles(vae, on=tiling):
+    with torch.inference_mode(), _precision(vae, latent.space) as dtype:
         pictures = [
-            _to_pixels(vae.decode(_unscaled(piece.to(device, dtype), config), return_dict=False)[0])
+            _to_pixels(decoded(vae, _unscaled(piece.to(device, dtype), config), tiling, latent.space.factor))
             for piece in pieces
         ]
     return Image(np.concatenate(pictures))
 
 
 def encode_image(
-    vae: Any, image: Image, streams: torch.Tensor, space: LatentSpace, device: str | torch.device = "cpu"
+    vae: Any,
+    image: Image,
+    streams: torch.Tensor,
+    space: LatentSpace,
+    device: str | torch.device = "cpu",
+    *,
+    tiling: Tiling | None = None,
 ) -> Latent:
     """Encode pictures, item by item, each drawing from the posterior with its own stream.
 
@@ -47,13 +55,14 @@ def encode_image(
         streams: uint8[batch, n], one for each item of the latent.
         space: the autoencoder's.
         device: where the autoencoder is.
+        tiling: in overlapping tiles that are blended, in latent elements.
 
     Raises:
         UserError: SDF410, sides or channels do not fit, or the numbers of pictures and streams.
     """
     generators = generators_of(streams)
     pictures = pictures_of(image, len(streams), space.factor)
-    (samples,) = encode_pictures(vae, pictures, (generators,), space, device)
+    (samples,) = encode_pictures(vae, pictures, (generators,), space, device, tiling=tiling)
     return Latent(samples, states_of(generators), space, CLEAN)
 
 
@@ -72,6 +81,8 @@ def encode_pictures(
     draws: Sequence[Sequence[torch.Generator]],
     space: LatentSpace,
     device: str | torch.device = "cpu",
+    *,
+    tiling: Tiling | None = None,
 ) -> tuple[torch.Tensor, ...]:
     """Latents of pictures float32[batch, 3, h, w], for each draw a batch of its own: float32, on the CPU.
 
@@ -82,20 +93,20 @@ def encode_pictures(
         drawn: list[list[torch.Tensor]] = [[] for _ in draws]
         # Split, not indexed: a slice keeps the strides of the whole, and with them the bits of the convolutions.
         for item, picture in enumerate(torch.split(pictures, 1)):
-            encoded = vae.encode(picture.to(device=device, dtype=dtype))
+            found = encoded(vae, picture.to(device=device, dtype=dtype), tiling, space.factor)
             for parts, generators in zip(drawn, draws, strict=True):
-                parts.append(_drawn(encoded, generators[item]))
+                parts.append(_drawn(found, generators[item]))
         # The pipelines for SDXL scale latents in the precision of the model, whatever the VAE computed in.
         kept = own if space.family == "sdxl" else dtype
         scaled = [_scaled(torch.cat(parts).to(kept), vae.config) for parts in drawn]
     return tuple(samples.to("cpu", torch.float32).clone() for samples in scaled)
 
 
-def _drawn(encoded: Any, generator: torch.Generator) -> torch.Tensor:
+def _drawn(output: Any, generator: torch.Generator) -> torch.Tensor:
     """A latent from what an autoencoder gives: by lot from a posterior; a tiny autoencoder knows just one."""
-    if hasattr(encoded, "latent_dist"):
-        return encoded.latent_dist.sample(generator)  # type: ignore[no-any-return]  # diffusers has no types
-    return encoded.latents  # type: ignore[no-any-return]
+    if hasattr(output, "latent_dist"):
+        return output.latent_dist.sample(generator)  # type: ignore[no-any-return]  # diffusers has no types
+    return output.latents  # type: ignore[no-any-return]
 
 
 def _matched(image: Image, batch: int, factor: int) -> np.ndarray[Any, Any]:
@@ -121,8 +132,8 @@ def _from_pixels(pixels: np.ndarray[Any, Any]) -> torch.Tensor:
     return 2.0 * unit - 1.0
 
 
-def _to_pixels(decoded: torch.Tensor) -> np.ndarray[Any, Any]:
-    unit = (decoded * 0.5 + 0.5).clamp(0, 1).cpu().permute(0, 2, 3, 1).float().numpy()
+def _to_pixels(picture: torch.Tensor) -> np.ndarray[Any, Any]:
+    unit = (picture * 0.5 + 0.5).clamp(0, 1).cpu().permute(0, 2, 3, 1).float().numpy()
     return np.asarray((unit * 255).round().astype(np.uint8))
 
 
@@ -177,15 +188,3 @@ def _precision(vae: Any, space: LatentSpace, *, encoding: bool = False) -> Itera
     finally:
         # A half widens to float32 and back without a change.
         torch.nn.Module.to(vae, dtype)
-
-
-@contextmanager
-def _tiles(vae: Any, *, on: bool) -> Iterator[None]:
-    before = vae.use_tiling
-    if on:
-        vae.enable_tiling()
-    try:
-        yield
-    finally:
-        if not before:
-            vae.disable_tiling()

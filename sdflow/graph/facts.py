@@ -6,12 +6,15 @@ from typing import Protocol
 
 from sdflow.device import Device
 from sdflow.prompts.vocabulary import Vocabulary
-from sdflow.values import AdapterFacts, Component, Model
+from sdflow.values import AdapterFacts, Component, LatentSpec, Model
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """An input file: where it is, the sha256 of its bytes (`sha256:…`), and its picture's size where it is one."""
+    """An input file: where it is, the sha256 of its bytes (`sha256:…`), and its picture's size where it is one.
+
+    `latent` is what it holds where it is a latent's.
+    """
 
     path: Path
     digest: str
@@ -20,6 +23,7 @@ class FileFacts:
     height: int = 0
     channels: int = 0
     depth: int = 8
+    latent: LatentSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class NotInKey:
 
 
 ImageFile: TypeAlias = Annotated[str, Field(min_length=1), FileMark("image")]
+LatentFile: TypeAlias = Annotated[str, Field(min_length=1), FileMark("latent")]
 
 
 def told(check: Callable[[str], str]) -> BeforeValidator:

@@ -3,13 +3,20 @@
 from functools import cache
 
 from sdflow.graph.registry import Registry, third_party_types
+from sdflow.nodes.add_noise import AddNoise
 from sdflow.nodes.apply_lora import ApplyLora
 from sdflow.nodes.average_conditioning import AverageConditioning
+from sdflow.nodes.batch_images import BatchImages
+from sdflow.nodes.batch_latents import BatchLatents
+from sdflow.nodes.blend_latents import BlendLatents
 from sdflow.nodes.combine_conditioning import CombineConditioning
+from sdflow.nodes.composite_latent import CompositeLatent
 from sdflow.nodes.concat_conditioning import ConcatConditioning
+from sdflow.nodes.crop_latent import CropLatent
 from sdflow.nodes.decode import Decode
 from sdflow.nodes.denoise import Denoise
 from sdflow.nodes.encode_prompt import EncodePrompt
+from sdflow.nodes.flip_latent import FlipLatent
 from sdflow.nodes.grid import Grid
 from sdflow.nodes.init_latent import InitLatent
 from sdflow.nodes.init_latent_from_image import InitLatentFromImage
@@ -17,13 +24,18 @@ from sdflow.nodes.init_latent_from_small_image import InitLatentFromSmallImage
 from sdflow.nodes.limit_conditioning import LimitConditioning
 from sdflow.nodes.load_embedding import LoadEmbedding
 from sdflow.nodes.load_image import LoadImage
+from sdflow.nodes.load_latent import LoadLatent
 from sdflow.nodes.load_mask import LoadMask
 from sdflow.nodes.load_model import LoadModel
 from sdflow.nodes.preview import Preview
 from sdflow.nodes.regional_conditioning import RegionalConditioning
 from sdflow.nodes.resize_image import ResizeImage
+from sdflow.nodes.rotate_latent import RotateLatent
+from sdflow.nodes.select_images import SelectImages
+from sdflow.nodes.select_latents import SelectLatents
 from sdflow.nodes.upscale import Upscale
 from sdflow.nodes.upscale_latent import UpscaleLatent
+from sdflow.nodes.vary_noise import VaryNoise
 from sdflow.nodes.zero_conditioning import ZeroConditioning
 
 BUILT_IN = (
@@ -48,6 +60,18 @@ BUILT_IN = (
     Preview,
     Upscale,
     UpscaleLatent,
+    LoadLatent,
+    CropLatent,
+    FlipLatent,
+    RotateLatent,
+    CompositeLatent,
+    BlendLatents,
+    BatchLatents,
+    SelectLatents,
+    AddNoise,
+    VaryNoise,
+    BatchImages,
+    SelectImages,
     Grid,
 )
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from sdflow.composition import Json
 from sdflow.graph.facts import Facts
 from sdflow.graph.fields import Seed, seeds_of
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
+from sdflow.nodes.tiling import OVERLAP, TILE, TILES, refuse_tiles, tiling_of
 from sdflow.values import CLEAN, Image, ImageSpec, Latent, LatentSpec, Mask, MaskSpec, Model
 
 _OTHER_PROPORTIONS = 0.03
@@ -33,6 +35,17 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
     mask: Input[Mask] | None = None
     """To paint into the picture: white in the mask is painted anew, black stays. Resized to the picture."""
 
+    tiling: bool = False
+    """Encode in overlapping tiles: much less memory for large pictures, and a slightly other latent."""
+    tile: int = Field(TILE, ge=64, le=16384)
+    """Width and height of a tile in pixels, a multiple of the VAE's factor (8)."""
+    tile_overlap: int = Field(OVERLAP, ge=0, le=8192)
+    """Pixels that neighbouring tiles share, and over which they are blended; at most half a tile."""
+
+    def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
+        """All plain fields; of tiles only where there are some."""
+        return super().key_fields(without=without if self.tiling else without | TILES | {"tiling"})
+
     def components(self, model: Model) -> frozenset[str]:
         """The VAE."""
         return frozenset({"vae"})
@@ -43,9 +56,12 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
         """The latent's shape.
 
         Raises:
-            Refusal: a side that is no multiple of the VAE's factor, batches that do not fit, or a mask that does not.
+            Refusal: a side that is no multiple of the VAE's factor, batches, a mask or tiles that do not fit.
         """
         factor = model.space.factor
+        refuse_tiles(
+            self.tile, self.tile_overlap, factor, tiling=self.tiling, given=frozenset(self.model_fields_set)
+        )
         if image.height % factor or image.width % factor:
             raise Refusal(
                 f"the picture is {image.width}×{image.height}, which are not multiples of {factor}",
@@ -72,8 +88,13 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
     def cost(self, model: Model, image: ImageSpec, mask: MaskSpec | None) -> Cost:
         """One pass of the encoder for each item, two with a mask; about 2,000 bytes for each pixel of it."""
         pixels = image.height * image.width
-        passes = max(image.batch, self.batch) * (1 if mask is None else 2)
-        return Cost(passes * pixels, pixels * 2000)
+        tiled = self.tiling and pixels > self.tile**2
+        passes = max(image.batch, self.batch) * (1 if mask is None else 2) * (2 if tiled else 1)
+        return Cost(passes * pixels, (self.tile**2 if tiled else pixels) * 2000)
+
+    def frugal(self) -> "InitLatentFromImage | None":
+        """In tiles."""
+        return None if self.tiling else self.model_copy(update={"tiling": True})
 
     def run(self, ctx: RunContext, model: Model, image: Image, mask: Mask | None) -> Latent:
         """Encode item by item, each with its own stream."""
@@ -84,12 +105,14 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
 
         batch = max(image.pixels.shape[0], self.batch)
         streams = streams_from_seeds(seeds_of(self.seed, batch))
+        tiling = tiling_of(self.tile, self.tile_overlap, model.space.factor) if self.tiling else None
+        device, space = str(ctx.device), model.space
         with ctx.module(model, "vae") as vae:
             if mask is None:
-                return encode_image(vae, image, streams, model.space, str(ctx.device))
+                return encode_image(vae, image, streams, space, device, tiling=tiling)
             sized = resized(mask, image.pixels.shape[2], image.pixels.shape[1])
             return encode_for_inpaint(
-                vae, image, sized, streams=streams, space=model.space, device=str(ctx.device)
+                vae, image, sized, streams=streams, space=space, device=device, tiling=tiling
             )
 
 

@@ -175,6 +175,9 @@ CODES: dict[str, Code] = {
     "SDF352": Code("damaged origin", "What the picture says about how it was made cannot be read."),
     "SDF353": Code("origin of a newer sdflow", "The picture was made by a newer sdflow than this one."),
     "SDF354": Code("another input", "An input file is not the one that the picture was made from."),
+    # 36x: other input files
+    "SDF367": Code("no such latent", "The file of a latent does not exist, or cannot be read."),
+    "SDF368": Code("not a latent", "The file holds something else than a latent that sdflow has written."),
     # 60x: devices
     "SDF601": Code("unknown device", "A device is `auto`, `cpu`, `cuda`, `cuda:1` and so on, or `mps`."),
     "SDF602": Code("no NVIDIA driver", "CUDA was asked for on a machine without a working NVIDIA driver."),

@@ -11,6 +11,7 @@ from sdflow.graph.field_kinds import file_fields
 from sdflow.graph.fields import seeds_of
 from sdflow.graph.infer import Inferred
 from sdflow.graph.plan import Plan
+from sdflow.provenance.items import items_of
 from sdflow.provenance.origin import Origin
 from sdflow.provenance.parameters import parameters_text
 from sdflow.recipe import resolved_for_cell
@@ -36,7 +37,8 @@ class Origins:
         """
         plan, cell, names = self.plan, self._cells[output.cell], self._names[output.cell]
         upstream = list(_nearest_first(plan.graph, output.wire.node))
-        facts = _facts(plan.graph, plan.inferred, upstream, index)
+        items = items_of(plan.graph, plan.inferred, output.wire.node, index)
+        facts = _facts(plan.graph, plan.inferred, items)
         versions = cast("Mapping[str, str]", environment.get("versions", {}))
         seed = facts.get("seed")
         origin = Origin(
@@ -111,11 +113,11 @@ _WANTED: Mapping[str, Mapping[str, str]] = {
 _STARTS = ("init-latent", "init-latent-from-image", "init-latent-from-small-image")
 
 
-def _facts(graph: Graph, inferred: Inferred, upstream: list[int], index: int) -> dict[str, Json]:
+def _facts(graph: Graph, inferred: Inferred, items: Mapping[int, int]) -> dict[str, Json]:
     """The facts that A1111's text has names for, from the nearest node of each type."""
     facts: dict[str, Json] = {}
     seen: set[str] = set()
-    for number in upstream:
+    for number, index in items.items():
         node = graph.nodes[number].node
         if node.name in seen:
             continue

@@ -108,12 +108,16 @@ def _placed(error: UserError, item: GraphNode, need: Need) -> tuple[Problem, ...
 def _file(need: FileNeed, resolver: Resolver) -> FileFacts:
     from sdflow.pictures.input_path import input_path
     from sdflow.pictures.read import facts_of
+    from sdflow.values.latent_file import latent_spec_of
 
     # Not Path.resolve, which raises a RuntimeError for links that lead in a circle.
     path = Path(os.path.realpath(input_path(resolver.base, need.path)))
-    image = facts_of(path)
+    latent = latent_spec_of(path) if need.content == "latent" else None
+    image = facts_of(path) if latent is None else None
     try:
         digest, size = resolver.digest(path), path.stat().st_size
     except OSError as error:  # it was there a moment ago
         raise problem("SDF346", f"{path} cannot be read: {error.strerror}") from error
+    if image is None:
+        return FileFacts(path, digest, size, latent=latent)
     return FileFacts(path, digest, size, image.width, image.height, image.channels, image.depth)

@@ -220,7 +220,7 @@ def test_decoding_and_encoding(xl: XlModules, spread: bool) -> None:  # a parame
         )
     assert torch.equal(latent.samples, theirs)
     wanted = request(xl, "euler", latent, strength=0.5)
-    pixels = decode_latent(vae, denoise(wanted, unet=xl.unet), slicing=False, tiling=False).pixels
+    pixels = decode_latent(vae, denoise(wanted, unet=xl.unet), slicing=False, tiling=None).pixels
     (positive,), (negative,) = wanted.conditioning.positive, wanted.conditioning.negative
     picture = pipeline(
         prompt_embeds=positive.embeddings,

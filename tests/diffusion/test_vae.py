@@ -42,30 +42,21 @@ def decoded_by_diffusers(modules: Modules, latent: Latent, vae: Any = None) -> n
 def test_decoding_equals_the_pipeline(fixture: str, request: pytest.FixtureRequest) -> None:
     modules: Modules = request.getfixturevalue(fixture)
     for latent in (clean((1, 2)), clean((3,), 8, 12)):
-        made = decode_latent(modules.vae, latent, slicing=False, tiling=False)
+        made = decode_latent(modules.vae, latent, slicing=False, tiling=None)
         assert made.pixels.dtype == np.uint8
         assert np.array_equal(made.pixels, decoded_by_diffusers(modules, latent))
 
 
 def test_slices_are_decoded_alone(tiny: Modules) -> None:
     latent = clean((1, 2, 3))
-    made = decode_latent(tiny.vae, latent, slicing=True, tiling=False).pixels
+    made = decode_latent(tiny.vae, latent, slicing=True, tiling=None).pixels
     for place in range(3):
         alone = Latent(latent.samples[place : place + 1], latent.streams[place : place + 1], SPACE, CLEAN)
         assert np.array_equal(
-            made[place : place + 1], decode_latent(tiny.vae, alone, slicing=False, tiling=False).pixels
+            made[place : place + 1], decode_latent(tiny.vae, alone, slicing=False, tiling=None).pixels
         )
-    whole = decode_latent(tiny.vae, latent, slicing=False, tiling=False).pixels
+    whole = decode_latent(tiny.vae, latent, slicing=False, tiling=None).pixels
     assert np.abs(made.astype(int) - whole).max() <= 1
-
-
-def test_tiles_are_switched_on_and_off_again(tiny: Modules) -> None:
-    latent = clean((1,), 16, 24)
-    tiled = decode_latent(tiny.vae, latent, slicing=False, tiling=True).pixels
-    assert tiny.vae.use_tiling is False
-    whole = decode_latent(tiny.vae, latent, slicing=False, tiling=False).pixels
-    assert tiled.shape == whole.shape
-    assert not np.array_equal(tiled, whole)
 
 
 @pytest.mark.parametrize("fixture", ["tiny", "trained"])
@@ -119,12 +110,12 @@ def test_half_precision_is_widened_only_where_the_file_says_so(tiny: Modules) ->
 
     latent = clean((1,))
     half = copy.deepcopy(tiny.vae).to(torch.float16)
-    exact = decode_latent(tiny.vae, latent, slicing=False, tiling=False).pixels
+    exact = decode_latent(tiny.vae, latent, slicing=False, tiling=None).pixels
     assert half.config.force_upcast is False
-    plain = decode_latent(half, latent, slicing=False, tiling=False).pixels
+    plain = decode_latent(half, latent, slicing=False, tiling=None).pixels
     assert np.array_equal(plain, decoded_by_diffusers(tiny, latent, half))
     half.register_to_config(force_upcast=True)
-    widened = decode_latent(half, latent, slicing=False, tiling=False).pixels
+    widened = decode_latent(half, latent, slicing=False, tiling=None).pixels
     assert half.dtype == torch.float16
     assert np.abs(widened.astype(int) - exact).mean() < np.abs(plain.astype(int) - exact).mean()
 
@@ -132,7 +123,7 @@ def test_half_precision_is_widened_only_where_the_file_says_so(tiny: Modules) ->
     unwritten = AutoencoderKL.from_config(written).to(torch.float16).eval()
     unwritten.load_state_dict(half.state_dict())
     assert unwritten.config.force_upcast is True
-    assert np.array_equal(decode_latent(unwritten, latent, slicing=False, tiling=False).pixels, plain)
+    assert np.array_equal(decode_latent(unwritten, latent, slicing=False, tiling=None).pixels, plain)
 
 
 def test_a_latent_as_a_picture() -> None:
@@ -189,7 +180,7 @@ def test_sdxls_pipeline_upcasts_what_no_file_asks_for(
     space = LatentSpace("sdxl", 4, 8)
     grey = Image(np.full((1, 32, 32, 3), 90, dtype=np.uint8))
     latent = encode_image(vae, grey, streams_from_seeds((1,)), space)
-    decode_latent(vae, latent, slicing=False, tiling=False)
+    decode_latent(vae, latent, slicing=False, tiling=None)
     decoded_in = torch.float32 if dtype == torch.float16 else dtype
     assert seen == [("encode", torch.float32), ("decode", decoded_in)]
     assert vae.dtype == dtype

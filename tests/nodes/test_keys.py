@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 
 from sdflow.graph.field_kinds import file_fields, plain_fields
 from sdflow.nodes.builtin import default_registry
+from sdflow.values import CLEAN, Latent, LatentSpace
 from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 
 PICTURES = {"noise.png": (40, 24, 7), "other.png": (40, 24, 8)}
@@ -33,6 +34,7 @@ def everything(model: Path | str) -> Nodes:
             "guidance": 3.0,
         },
         **conditionings(),
+        **latents(),
         "parts": {
             **text_to_image(model)["sample"],
             "conditioning": "$all",
@@ -59,6 +61,24 @@ def everything(model: Path | str) -> Nodes:
         "way": {"type": "preview", "model": "$model", "of": "$again.trajectory", "every": 1},
         "larger": {"type": "upscale", "image": "$image", "factor": 1.5},
         "sheet": {"type": "grid", "images": ["$image", "$larger"]},
+    }
+
+
+def latents() -> Nodes:
+    """Every way to change a latent or a batch, each from the ends of the recipe."""
+    return {
+        "kept": {"type": "load-latent", "path": "one.safetensors"},
+        "part": {"type": "crop-latent", "latent": "$again", "width": 16, "height": 16},
+        "mirrored": {"type": "flip-latent", "latent": "$again"},
+        "turned": {"type": "rotate-latent", "latent": "$again"},
+        "laid": {"type": "composite-latent", "onto": "$again", "over": "$part", "left": 8, "top": 8},
+        "blended": {"type": "blend-latents", "first": "$again", "second": "$mirrored"},
+        "stack": {"type": "batch-latents", "latents": ["$laid", "$blended", "$turned", "$kept"]},
+        "chosen": {"type": "select-latents", "latent": "$stack", "items": [3, 1]},
+        "grainy": {"type": "add-noise", "latent": "$chosen", "seed": 3},
+        "varied": {"type": "vary-noise", "latent": "$noise", "seed": 3},
+        "pictures": {"type": "batch-images", "images": ["$image", "$image"]},
+        "some": {"type": "select-images", "image": "$pictures", "items": [1, 0]},
     }
 
 
@@ -89,11 +109,16 @@ OUTPUTS = {
     "parts.safetensors": "$parts",
     "mask.png": "$mask",
     "fine-{index}.safetensors": "$fine",
+    "grainy.safetensors": "$grainy",
+    "varied.safetensors": "$varied",
+    "some-{index}.png": "$some",
 }
 
 
 def write_pictures(folder: Path) -> None:
-    """Noise, so that no two ways of resizing it agree."""
+    """Noise, so that no two ways of resizing it agree; and two latents."""
+    from sdflow.diffusion.streams import draw, streams_from_seeds
+
     folder.mkdir(parents=True, exist_ok=True)
     for name, (width, height, seed) in PICTURES.items():
         rng = random.Random(seed)
@@ -101,6 +126,10 @@ def write_pictures(folder: Path) -> None:
         picture.putdata([tuple(rng.randrange(256) for _ in range(4)) for _ in range(width * height)])
         picture.convert("RGB").save(folder / name)
         picture.save(folder / f"clear-{name}")
+    for name, seed in (("one", 1), ("two", 2)):
+        samples, streams = draw(streams_from_seeds((seed,)), (4, 4, 4))
+        latent = Latent(samples, streams, LatentSpace("sd", 4, 8), CLEAN)
+        (folder / f"{name}.safetensors").write_bytes(latent.encode().to_bytes())
 
 
 # Fields of a node, what to set before, and a new value that changes the result.
@@ -154,7 +183,13 @@ MUTATIONS: dict[str, list[Row]] = {
         ("noise", {}, {"height": 40}),
         ("noise", {}, {"batch": 2}),
     ],
-    "init-latent-from-image": [("start", {}, {"seed": 4}), ("start", {}, {"batch": 2})],
+    "init-latent-from-image": [
+        ("start", {}, {"seed": 4}),
+        ("start", {}, {"batch": 2}),
+        ("start", {}, {"tiling": True}),
+        ("start", {"tiling": True}, {"tile": 64}),
+        ("start", {"tiling": True}, {"tile-overlap": 64}),
+    ],
     "init-latent-from-small-image": [
         ("small", {}, {"noise-level": 30}),
         ("small", {}, {"seed": 4}),
@@ -184,7 +219,9 @@ MUTATIONS: dict[str, list[Row]] = {
         ("again", {}, {"attention-slicing": True}),
     ],
     "decode": [
-        ("image", {"tiling": True}, {"tiling": False}),
+        ("image", {}, {"tiling": True}),
+        ("image", {"tiling": True}, {"tile": 64}),
+        ("image", {"tiling": True}, {"tile-overlap": 64}),
         ("image", {}, {"slicing": True}),
     ],
     "preview": [
@@ -194,6 +231,27 @@ MUTATIONS: dict[str, list[Row]] = {
     ],
     "upscale": [("larger", {}, {"factor": 2.0}), ("larger", {}, {"filter": "nearest"})],
     "upscale-latent": [("larger-latent", {}, {"factor": 2.0}), ("larger-latent", {}, {"filter": "nearest"})],
+    "load-latent": [("kept", {}, {"path": "two.safetensors"})],
+    "crop-latent": [
+        ("part", {}, {"left": 8}),
+        ("part", {}, {"top": 8}),
+        ("part", {}, {"width": 24}),
+        ("part", {}, {"height": 24}),
+    ],
+    "flip-latent": [("mirrored", {}, {"axis": "both"})],
+    "rotate-latent": [("turned", {}, {"angle": 180})],
+    "composite-latent": [
+        ("laid", {}, {"left": 16}),
+        ("laid", {}, {"top": 16}),
+        ("laid", {}, {"feather": 8}),
+    ],
+    "blend-latents": [("blended", {}, {"weight": 0.2}), ("blended", {}, {"method": "spherical"})],
+    "batch-latents": [],
+    "select-latents": [("chosen", {}, {"items": [1, 3]})],
+    "add-noise": [("grainy", {}, {"seed": 4}), ("grainy", {}, {"strength": 0.3})],
+    "vary-noise": [("varied", {}, {"seed": 4}), ("varied", {}, {"strength": 0.3})],
+    "batch-images": [],
+    "select-images": [("some", {}, {"items": [1, 1, 0]})],
     "grid": [
         ("sheet", {}, {"columns": 1}),
         ("sheet", {}, {"rows": 2}),
@@ -222,7 +280,12 @@ ON_XL = {
 """Fields that need an SDXL model."""
 ON_REFINER = {"aesthetic-score", "negative-aesthetic-score"}
 """Fields that need its refiner."""
-SAME_RESULT = {("again", "attention-slicing"), ("image", "tiling"), ("image", "slicing"), ("way", "item")}
+SAME_RESULT = {
+    ("again", "attention-slicing"),
+    *((name, field) for name in ("image", "start") for field in ("tiling", "tile", "tile-overlap")),
+    ("image", "slicing"),
+    ("way", "item"),
+}
 """Fields whose effect does not show at these sizes; their keys change all the same."""
 
 ROWS = [
@@ -317,6 +380,13 @@ CHANGES: list[tuple[str, str, list[Any]]] = [
     ("sheet", "columns", [1, 2]),
     ("sheet", "title", ["", "sheet"]),
     ("image", "slicing", [True, False]),
+    ("kept", "path", ["one.safetensors", "two.safetensors"]),
+    ("part", "left", [0, 8]),
+    ("laid", "feather", [0, 8]),
+    ("blended", "weight", [0.2, 0.5]),
+    ("chosen", "items", [[3, 1], [0]]),
+    ("varied", "strength", [0.1, 0.3]),
+    ("some", "items", [[1, 0], [1]]),
 ]
 
 
