@@ -1,6 +1,7 @@
 """Latents cut, turned, stacked, blended; noise varied as A1111 does it: each against its definition in numpy."""
 
 import math
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from sdflow.diffusion.noises import blended, noised, slerp, varied
 from sdflow.diffusion.streams import draw, streams_from_seeds
 from sdflow.values import CLEAN, NOISE, Latent
 from tests.diffusion.reference import SPACE
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
 
 
 def drawn(*seeds: int, height: int = 6, width: int = 8, clean: bool = True) -> Latent:
@@ -97,7 +100,7 @@ def test_a_mask_counts_by_the_mean_of_its_pixels() -> None:
     assert np.allclose(share_of_mask(mask, 2, 2).numpy(), [[0.5, 0.0], [0.5, 0.0]])
 
 
-def by_hand(low: np.ndarray, high: np.ndarray, weight: float) -> np.ndarray:  # type: ignore[type-arg]  # of any shape
+def by_hand(low: Array, high: Array, weight: float) -> Array:
     """Shoemake's formula, column by column of each channel."""
     made = np.empty_like(low)
     batch, channels, _, width = low.shape
