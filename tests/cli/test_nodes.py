@@ -32,6 +32,10 @@ nodes:
   noise: {type: init-latent, model: $model}
   sample: {type: denoise, model: $model, conditioning: $text, latent: $noise}
   image: {type: decode, model: $model, latent: $sample}
+  mirrored: {type: flip-latent, latent: $sample}
+  left-half: {type: crop-latent, latent: $sample, width: 256, height: 512}
+  larger-latent: {type: upscale-latent, latent: $sample}
+  larger: {type: upscale, image: $image}
 """
 
 
