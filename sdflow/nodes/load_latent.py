@@ -10,7 +10,7 @@ from sdflow.values import Latent, LatentSpec
 
 
 class LoadLatent(Node, type="load-latent", version=1):
-    """Read a latent that an output `….safetensors` has written: level, random streams and all, to the bit."""
+    """Read a latent that an output ending in `.safetensors` has written: level, random streams and all, to the bit."""
 
     outputs = {"latent": "Latent"}
 

@@ -66,6 +66,7 @@ def test_what_is_told_fits_into_the_terminal(
         answer.out.partition("\nSamplers\n")[0]
         .replace("Image …", "")
         .replace("Conditioning …", "")
+        .replace("Latent …", "")
         .replace("10, …", "")
     )
     assert "…" not in told, "something was cut off"
