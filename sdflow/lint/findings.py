@@ -6,7 +6,7 @@ from typing import TypeAlias
 from sdflow.lint.guidance import guidance_of_few_steps, negative_without_effect
 from sdflow.lint.params import random_seed, unused_params
 from sdflow.lint.pinning import unpinned
-from sdflow.lint.prompts import repeated_words, weights_as_text
+from sdflow.lint.prompts import repeated_words, unclosed_brackets, weights_as_text
 from sdflow.lint.sizes import odd_sides, unlike_native
 from sdflow.lint.steps import unusual_steps
 from sdflow.lint.subject import Subject
@@ -16,6 +16,7 @@ Rule: TypeAlias = Callable[[Subject], Iterator[Problem]]
 
 RULES: tuple[Rule, ...] = (
     weights_as_text,
+    unclosed_brackets,
     repeated_words,
     negative_without_effect,
     guidance_of_few_steps,

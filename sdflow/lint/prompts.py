@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdflow.graph.build import GraphNode
@@ -34,9 +34,12 @@ _SYNTAXES = (
     _syntax(r"(?<!\\)\[\[[^\[\]]*\]\]", "less emphasis", "a1111"),
     _syntax(r"(?<!\w)BREAK(?!\w)", "a new chunk", "a1111"),
     _syntax(r"(?<!\w)embedding:[\w.-]+", "a textual inversion", "comfy"),
+    _syntax(r"(?<!\\)\([^()]*\)(?:\d*\.\d+|\++)", "a weight", "compel"),
 )
 _LORA = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
 _AND = re.compile(r"(?<!\w)AND(?!\w)")
+_BRACKETS = {"a1111": {"(": ")", "[": "]"}, "comfy": {"(": ")"}}
+"""The brackets that mean something, by language."""
 
 
 def weights_as_text(subject: Subject) -> Iterator[Problem]:
@@ -65,6 +68,27 @@ def weights_as_text(subject: Subject) -> Iterator[Problem]:
             hint = "Put an `apply-lora` node between the model and what uses it."
             message = f"`{_short(tag[0])}` loads nothing: a prompt names no files"
             yield finding(item, path, "SDF802", message, hint)
+
+
+def unclosed_brackets(subject: Subject) -> Iterator[Problem]:
+    """SDF801: a bracket that is opened and never closed, so that its number is text."""
+    for item, path, text in _texts(subject):
+        place = _unclosed(text, _BRACKETS.get(str(getattr(item.node, "weighting", "plain")), {}))
+        if place is not None:
+            message = f"the bracket of `{_short(text[place:])}` is never closed"
+            hint = f"Close it, or write `\\{text[place]}` for one that is text."
+            yield finding(item, path, "SDF801", message, hint)
+
+
+def _unclosed(text: str, brackets: Mapping[str, str]) -> int | None:
+    """Where the first bracket is opened that is not closed."""
+    opened: list[int] = []
+    for piece in re.finditer(r"\\.|[()\[\]]", text, re.DOTALL):
+        if piece[0] in brackets:
+            opened.append(piece.start())
+        elif opened and piece[0] == brackets[text[opened[-1]]]:
+            opened.pop()
+    return opened[0] if opened else None
 
 
 def repeated_words(subject: Subject) -> Iterator[Problem]:

@@ -101,6 +101,9 @@ def _refuse(one: OneFile, names: LoraNames, tensors: Mapping[str, TensorInfo]) -
         raise Refused("SDF331", f"{one.label} is a LoRA for {family}, which sdflow does not run")
     if not names.layers:  # where there are some, what lies beside them counts for nothing
         other = _what_it_is(tensors)
+        if other in {"a LoRA", "a LyCORIS"}:
+            message = f"{one.label} looks like {other}, but its layers have names that sdflow does not know"
+            raise Refused("SDF330", message, hint=f"The first is `{min(names.foreign)}`.")
         raise Refused("SDF330", f"{one.label} is no LoRA" + (f"; it looks like {other}" if other else ""))
 
 

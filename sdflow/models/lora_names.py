@@ -2,7 +2,8 @@
 
 A tensor's name says which layer it changes and which part of the change it is. Layers are written as paths
 (`unet.mid_block.….to_q.lora_A.weight`: PEFT and diffusers) or with underscores for the dots
-(`lora_unet_mid_block_…_to_q.lora_down.weight`: Kohya's scripts and LyCORIS). Underscores serve for both here.
+(`lora_unet_mid_block_…_to_q.lora_down.weight`: Kohya's scripts and LyCORIS). Underscores serve for both here. ComfyUI
+saves paths of its own models (`diffusion_model.…`, `text_encoders.clip_l.transformer.…`).
 """
 
 import re
@@ -18,6 +19,10 @@ _PREFIXES = {
     "lora_te1_": "text_encoder",
     "lora_te2_": "text_encoder_2",
     "lora_te_": "text_encoder",
+    "lycoris_": "unet",
+    "text_encoders.clip_l.transformer.": "text_encoder",
+    "text_encoders.clip_h.transformer.": "text_encoder",
+    "text_encoders.clip_g.transformer.": "text_encoder_2",
     "unet.": "unet",
     "text_encoder_2.": "text_encoder_2",
     "text_encoder.": "text_encoder",

@@ -1,5 +1,7 @@
 """Files that are no weights at all, known by their first bytes."""
 
+import codecs
+
 
 def what_it_is(start: bytes) -> str | None:
     """What a file with these first bytes is instead of weights, to follow its name; None when it may be weights."""
@@ -13,4 +15,16 @@ def what_it_is(start: bytes) -> str | None:
         return "is a picture"
     if not start:
         return "is empty"
+    if _is_text(start):
+        return "is a JSON file" if start.lstrip()[:1] in {b"{", b"["} else "is a text file"
     return None
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether these are letters; the last one may be cut off. Weights begin with bytes that nobody writes."""
+    letters = codecs.getincrementaldecoder("utf-8")()
+    try:
+        text = letters.decode(start)
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter.isspace() for letter in text.removeprefix("\ufeff"))

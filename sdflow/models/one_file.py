@@ -188,6 +188,8 @@ def _local(file: Path, request: PartRequest, context: Context) -> OneFile:
         beside = [it.name for it in file.parent.iterdir() if it.is_file()] if file.parent.is_dir() else []
         close = nearest(file.name, beside)
         hint = f"Did you mean `{close}`, which is beside it?" if close else f"It was looked for at {file}."
+        if file.is_symlink():
+            hint = f"It is a link to `{file.readlink()}`, which is not there."
         raise Refused("SDF302", f"there is no file {label}", hint=hint)
     return OneFile(FolderTree(file.parent, context.memo, label), "", file.name, label)
 

@@ -105,11 +105,20 @@ def _refuse_unknown(field: str, text: str, names: Sequence[str]) -> None:
         raise _unreadable(field, text, "comfy", error) from error
     for part in parts:
         for name in unknown_embeddings(part, names):
-            close = nearest(name, names)
-            hint = f"did you mean `{close}`?" if close else "put it on the model with a `load-embedding` node"
             raise Refusal(
-                f"there is no embedding `{name}` on the model", field=field, code="SDF423", hint=hint
+                f"there is no embedding `{name}` on the model",
+                field=field,
+                code="SDF423",
+                hint=_hint(name, names),
             )
+
+
+def _hint(called: str, names: Sequence[str]) -> str:
+    """What to do about a name that is not there; in ComfyUI's language a name ends at a space."""
+    if any(name.split()[0] == called for name in names):
+        return "its name ends at a space here: give it one without, `token` of load-embedding"
+    close = nearest(called, [name for name in names if " " not in name])
+    return f"did you mean `{close}`?" if close else "put it on the model with a `load-embedding` node"
 
 
 def _each(side: Side, vocabularies: Sequence[Vocabulary]) -> Iterator[tuple[str, str, Vocabulary]]:
@@ -128,7 +137,8 @@ def _refuse_unreadable(field: str, text: str, weighting: Weighting, vocabulary: 
 def _unreadable(field: str, text: str, weighting: Weighting, error: PromptError) -> Refusal:
     start = max(error.place - 20, 0)
     at = f"{'…' if start else ''}{text[start : error.place]}|{text[error.place : error.place + 20]}"
-    hint = r"write \( and \) for brackets that are text" if weighting == "comfy" else None
+    brackets = weighting == "comfy" or "a weight of" in str(error)
+    hint = r"write \( and \) for brackets that are text" if brackets else None
     written = field.replace("_", "-")
     return Refusal(
         f"{written} is no prompt of `weighting: {weighting}`: {error}, at character {error.place + 1}: {at}",

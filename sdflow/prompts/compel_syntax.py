@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from sdflow.prompts.chunks import Chunk, Layout, Long
-from sdflow.prompts.fragments import Fragment, PromptError
+from sdflow.prompts.fragments import Fragment, PromptError, refuse_heavy
 from sdflow.prompts.vocabulary import Vocabulary, tokens_of
 
 _SENTENCE = (".</w>",)
@@ -38,6 +38,7 @@ def lay_out_compel(text: str, vocabulary: Vocabulary, long: Long) -> Layout:
     for blended in pieces:
         most = 1
         for said in blended:
+            refuse_heavy(text, said)
             ids = [token for unit in tokens_of(said, vocabulary) for token in unit.ids]
             counts.append(len(ids))
             most = max(most, _chunks(ids, vocabulary) if long == "chunk" else 1)

@@ -9,6 +9,10 @@ from sdflow.values import ALWAYS, Span
 Weighting: TypeAlias = Literal["plain", "a1111", "compel", "comfy"]
 
 
+HEAVIEST = 1000.0
+"""The largest weight; with more, what a text encoder gives overflows in half precision. What is used is below 3."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fragment:
     """A piece of text, and how much it counts (1 is as the text encoder has it)."""
@@ -44,6 +48,18 @@ class PromptError(ValueError):
     def __init__(self, message: str, place: int = 0) -> None:
         super().__init__(message)
         self.place = place
+
+
+def refuse_heavy(text: str, part: Iterable[Fragment]) -> None:
+    """Refuse weights that make numbers too large to draw with, as in `(year:2023)`.
+
+    Raises:
+        PromptError: one is beyond `HEAVIEST`, or no number.
+    """
+    for fragment in part:
+        if not abs(fragment.weight) <= HEAVIEST:
+            place = max(text.find(fragment.text), 0)
+            raise PromptError(f"a weight of {fragment.weight:g} is far too large", place)
 
 
 def joined(fragments: Iterable[Fragment]) -> Part:

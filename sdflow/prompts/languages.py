@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from sdflow.prompts.comfy import read_comfy
 from sdflow.prompts.emphasis import read_emphasis
-from sdflow.prompts.fragments import Fragment, Variant, Weighting
+from sdflow.prompts.fragments import Fragment, Variant, Weighting, refuse_heavy
 from sdflow.prompts.schedule import read_schedule
 
 
@@ -16,7 +16,11 @@ def read_prompt(text: str, weighting: Weighting) -> tuple[Variant, ...]:
     Raises:
         PromptError: the language does not allow it.
     """
-    return _READERS[weighting](text)
+    variants = _READERS[weighting](text)
+    for variant in variants:
+        for part in variant.parts:
+            refuse_heavy(text, part)
+    return variants
 
 
 def _read_plain(text: str) -> tuple[Variant, ...]:

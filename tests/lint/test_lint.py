@@ -41,6 +41,13 @@ CASES: dict[str, tuple[tuple[tuple[str, str], ...], str, tuple[int, str], str]] 
     "less": ((("a red fox in the snow", "'a [[red]] fox'"),), "SDF801", (7, "prompt"), "less emphasis"),
     "break": ((("a red fox", "a fox BREAK red"),), "SDF801", (7, "prompt"), "a new chunk"),
     "embedding": ((("blurry", "'embedding:EasyNegative'"),), "SDF801", (7, "negative"), "textual inversion"),
+    "compel's weight": ((("a red fox", "a (red)1.3 fox"),), "SDF801", (7, "prompt"), r"`\(red\)1.3` .* as a weight"),
+    "unclosed": (
+        (("a red fox in the snow", "a (red:1.3 fox, weighting: a1111"),), "SDF801", (7, "prompt"), "fox` is never",
+    ),
+    "unclosed for comfy": (
+        (("a red fox in the snow", r"a \(red\) ((fox), weighting: comfy"),), "SDF801", (7, "prompt"), "never closed",
+    ),
     "lora tag": ((("a red fox", "<lora:fox:0.8> fox"),), "SDF802", (7, "prompt"), "<lora:fox:0.8>"),
     "twice": ((("a red fox in the snow", '"fox, Snow,  snow"'),), "SDF809", (7, "prompt"), "`snow`"),
     "doubled": ((("the snow", "the the snow"),), "SDF809", (7, "prompt"), "`the`"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.original_names import prefixed
 from sdflow.models.refused import ModelError
 from sdflow.models.request import ModelRequest, PartRequest
 from tests.models.conftest import Resolve
@@ -79,8 +80,12 @@ FILES: dict[str, tuple[str, bytes, str, str]] = {
     "scaled": ("x.safetensors", _named({SD1: (1,), "scaled_fp8": (1,)}), "SDF303", "quantized"),
     "anything": ("x.safetensors", _one("anything", 7), "SDF303", "tensors such as `anything`"),
     "nothing": ("x.ckpt", _saved({"epoch": 3}), "SDF305", "holds no tensors"),
-    "text": ("x.safetensors", b"hello, this is a text", "SDF305", "not a safetensors file"),
-    "text as ckpt": ("x.ckpt", b"hello", "SDF305", "not a PyTorch checkpoint"),
+    "text": ("x.safetensors", b"hello, this is a text", "SDF305", "is a text file"),
+    "text cut in a letter": ("x.safetensors", ("é" * 300).encode()[:-1], "SDF305", "is a text file"),
+    "text as ckpt": ("x.ckpt", b"hello", "SDF305", "is a text file"),
+    "an answer of a server": ("x.safetensors", b'{"error": "Unauthorized"}', "SDF305", "is a JSON file"),
+    "noise": ("x.safetensors", bytes(range(100, 256)), "SDF305", "not a safetensors file"),
+    "noise as ckpt": ("x.ckpt", bytes(range(100, 256)), "SDF305", "not a PyTorch checkpoint"),
     "web page": ("x.safetensors", b"<!DOCTYPE html><html></html>", "SDF305", "a web page"),
     "web page as ckpt": ("x.ckpt", b"<html></html>", "SDF305", "a web page"),
     "LFS": ("x.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "SDF305", "git lfs pull"),
@@ -173,3 +178,21 @@ def test_latents_of_flux(resolve: Resolve, tiny: Path, tmp_path: Path) -> None:
     write(tensors, tmp_path / "ae.safetensors")
     with pytest.raises(ModelError, match="16 channels, as FLUX"):
         resolve(ModelRequest(str(tiny), parts={"vae": PartRequest("./ae.safetensors")}))
+
+
+def test_the_mean_of_a_training_alone_is_no_unet(resolve: Resolve, tiny: Path, tmp_path: Path) -> None:
+    mean = {
+        f"model_ema.diffusion_model{name.replace('.', '')}": it for name, it in original(tiny, "unet").items()
+    }
+    parts = prefixed("first_stage_model.", original(tiny, "vae"))
+    write(mean | parts, tmp_path / "ema.safetensors")
+    with pytest.raises(ModelError, match="holds no UNet but the mean of those of its training"):
+        resolve("./ema.safetensors")
+
+
+def test_a_link_that_leads_nowhere_is_told(resolve: Resolve, tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").symlink_to("gone.safetensors")
+    (tmp_path / "xy.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError) as caught:
+        resolve("./x.safetensors")
+    assert caught.value.problems[0].hint == "It is a link to `gone.safetensors`, which is not there."

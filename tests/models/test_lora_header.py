@@ -67,6 +67,16 @@ KNOWN: list[tuple[Shapes, str, set[str]]] = [
         {"unet"},
     ),
     (pair("lora_unet_down_blocks_0_resnets_0_conv1", 320), "", {"unet"}),
+    (pair(f"lycoris_{ATTENTION}", 768), "sd1", {"unet"}),
+    (pair("diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k", 2048), "sdxl", {"unet"}),
+    (
+        {
+            **pair("text_encoders.clip_l.transformer.text_model.encoder.layers.0.mlp.fc1", 768),
+            **pair("text_encoders.clip_g.transformer.text_model.encoder.layers.0.mlp.fc1", 1280),
+        },
+        "sdxl",
+        {"text_encoder", "text_encoder_2"},
+    ),
 ]  # fmt: skip
 
 
@@ -84,6 +94,7 @@ REFUSED: list[tuple[Shapes, str, str]] = [
     (pair("transformer.single_transformer_blocks.0.attn.to_q", 64, "lora_A", "lora_B"), "SDF331", "for FLUX"),
     (pair("transformer.transformer_blocks.0.attn.add_q_proj", 64, "lora_A", "lora_B"), "SDF331", "Diffusion 3"),
     (pair("diffusion_model.blocks.0.self_attn.q", 64, "lora_A", "lora_B"), "SDF331", "a diffusion transformer"),
+    (pair("lora_net_mid", 8), "SDF330", "looks like a LoRA, but its layers have names that sdflow does not know"),
     ({f"lora_unet_{ATTENTION}.diff": (8, 8)}, "SDF330", "holds whole weights or norms"),
     ({f"lora_unet_{ATTENTION}.oft_blocks": (4, 2, 2)}, "SDF330", "holds OFT or BOFT"),
     ({f"lora_unet_{ATTENTION}.on_input": (1,)}, "SDF330", "holds IA³"),
@@ -116,7 +127,7 @@ def test_what_is_none_is_called_by_its_name(tmp_path: Path, shapes: Shapes, code
 
 
 BYTES = {
-    "a text": (b"hello, this is a text and no weights at all", "SDF305", "is not a safetensors file"),
+    "a text": (b"hello, this is a text and no weights at all", "SDF305", "is a text file"),
     "a web page": (b"<!DOCTYPE html><html>404</html>", "SDF305", "is a web page"),
     "cut off": (file_of(pair(f"lora_unet_{ATTENTION}", 768))[:-9], "SDF305", "is cut off"),
 }

@@ -363,6 +363,16 @@ def test_comfy_names_what_is_nearest(bench: Workbench, tiny: Path) -> None:
     assert (problem.code, problem.hint) == ("SDF423", "did you mean `EasyNegative`?")
 
 
+def test_a_name_with_spaces_needs_another_word_in_comfy_prompts(bench: Workbench, tiny: Path) -> None:
+    files.write(bench.folder / "bad artist.pt", files.of_a1111(files.vectors(1, 32)))
+    nodes = edited(
+        taught(tiny, "embedding:bad artist", "bad artist.pt"),
+        {"text": {"weighting": "comfy", "negative": ""}},
+    )
+    assert "`token` of load-embedding" in (refused(bench, nodes).hint or "")
+    key_of(bench, edited(nodes, {"text": {"weighting": "a1111", "prompt": "(bad artist:1.2)"}}))
+
+
 def test_planning_imports_no_torch(bench: Workbench, tiny: Path) -> None:
     import subprocess
     import sys

@@ -110,8 +110,9 @@ def _weighted(place: Place, file: Checkpoint, role: str, dtype: str) -> Found:
         part = file.parts.get("text_encoder")
     if part is None:
         name = "VAE" if role == "vae" else "UNet" if role == "unet" else role.replace("_", " ")
+        mean = " but the mean of those of its training (EMA)" if role == "unet" and file.averaged else ""
         raise Refused(
-            "SDF306", f"{file.one.label} holds no {name}", hint=f"Give one: `{field_of(role)}: SOURCE`."
+            "SDF306", f"{file.one.label} holds no {name}{mean}", hint=f"Give one: `{field_of(role)}: SOURCE`."
         )
     if place.config is not None:
         class_name, config = _given(place.config, role, part)

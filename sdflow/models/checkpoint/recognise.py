@@ -19,6 +19,8 @@ from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo
 
 _STEPS_OF_2_BASE = 875000
 """How long Stable Diffusion 2-base was trained: what tells its checkpoint from those that predict velocities."""
+_AVERAGED = "model_ema.diffusion_model"
+"""How the names begin that a training keeps the mean of its UNets under: paths without their dots."""
 _UNCLIP = 1024
 """Width of the text of Stable unCLIP, whose UNet has conditions as SDXL's has."""
 
@@ -28,7 +30,8 @@ class Checkpoint:
     """A file of weights: its components by role, and of the whole what the UNet tells.
 
     `family` names the published configurations (`sd1`, `sd2-inpainting`, …), empty without a UNet. `scheduler` is what
-    the file says of the scheduler, `told` whether that includes what the UNet predicts.
+    the file says of the scheduler, `told` whether that includes what the UNet predicts. `averaged` is whether the mean
+    of a training's UNets (EMA) is there and no UNet.
     """
 
     one: OneFile
@@ -37,6 +40,7 @@ class Checkpoint:
     form: UNetForm | None
     scheduler: Mapping[str, Json]
     told: bool
+    averaged: bool = False
 
     @property
     def whole(self) -> bool:
@@ -66,7 +70,8 @@ def read_checkpoint(one: OneFile, prediction_type: str | None = None) -> Checkpo
     if not parts:
         raise _unknown(one, tensors)
     if unet is None:
-        return Checkpoint(one, parts, "", None, {}, told=False)
+        averaged = any(name.startswith(_AVERAGED) for name in tensors)
+        return Checkpoint(one, parts, "", None, {}, told=False, averaged=averaged)
     name = _family(one, form, unet)
     scheduler = _scheduler(tensors)
     if name == "sd2" and steps == _STEPS_OF_2_BASE:
@@ -100,6 +105,8 @@ def _what_now(error: str) -> str:
         return "Give it the ending that it should have."
     if "quantized" in error:
         return "Take the file with the original weights."
+    if error.endswith(("a text file", "a JSON file")):
+        return "Name the file with the weights: its name ends in `.safetensors` or `.ckpt`."
     return "Download the file again."
 
 
