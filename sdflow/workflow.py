@@ -22,6 +22,7 @@ from sdflow.graph.node import Node
 from sdflow.graph.outputs import check_outputs
 from sdflow.graph.plan import Choices, Kept, Memory, Plan, plan
 from sdflow.graph.registry import Registry
+from sdflow.locking.lock import beside
 from sdflow.nodes.builtin import default_registry
 from sdflow.problems import Problem, UserError, nearest
 from sdflow.resolve.device import find_device
@@ -40,6 +41,7 @@ from sdflow.values import AdapterFacts, Component, Location, Model, WeightFile
 if TYPE_CHECKING:
     # Imported where a plan is carried out: commands that only plan start without them.
     from sdflow.engine.execution import Outcome
+    from sdflow.locking.pins import Pins
     from sdflow.models.context import Context
     from sdflow.models.fetch import Fetched
     from sdflow.models.pool import PoolEvent
@@ -57,6 +59,7 @@ class Settings:
     """Where a session computes and keeps things.
 
     `cache` None is the user's cache folder, `no_cache` a temporary one. `offline` None follows HF_HUB_OFFLINE.
+    `locked` refuses whatever the lock of a recipe does not cover.
     """
 
     device: str = "auto"
@@ -64,6 +67,7 @@ class Settings:
     no_cache: bool = False
     limit_bytes: int | None = None
     offline: bool | None = None
+    locked: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -196,7 +200,7 @@ class Session:
         """
         from sdflow.models.adapter import describe_adapter
 
-        return describe_adapter(cast("AdapterRequest", request), self._context(base))
+        return describe_adapter(cast("AdapterRequest", request), self.context(base))
 
     def describe_component(self, request: object, base: Path) -> Component:
         """The description of a component that is no part of a model, from a request of the models room.
@@ -206,9 +210,10 @@ class Session:
         """
         from sdflow.models.alone import describe_component
 
-        return describe_component(cast("ComponentRequest", request), self._context(base), self.device)
+        return describe_component(cast("ComponentRequest", request), self.context(base), self.device)
 
-    def _context(self, base: Path) -> "Context":
+    def context(self, base: Path) -> "Context":
+        """Where models are looked for, for a recipe in the folder `base`."""
         from sdflow.models.context import Context
 
         return Context.of_environment(base, self.memo.digest_of, self.root, offline=self.settings.offline)
@@ -223,7 +228,7 @@ class Session:
         from sdflow.models.request import ModelRequest, PartRequest
 
         part = cast("PartRequest", request)
-        context = self._context(base)
+        context = self.context(base)
         fetched = fetch_file(part, context, progress)
         if fetched is not None:
             return fetched
@@ -232,14 +237,27 @@ class Session:
         )
         return fetch_components(part, model, context, progress)
 
-    def resolver(self, base: Path) -> Resolver:
-        """How facts are found for a recipe in the folder `base`."""
+    def pins(self, composition: Composition) -> "Pins | None":
+        """The lock beside a recipe, where there is one.
+
+        Raises:
+            UserError: it is damaged, or missing where it is needed.
+        """
+        path, strict = beside(composition), self.settings.locked
+        if not (strict or path.is_file()):
+            return None
+        from sdflow.locking.pins import Pins, read_lock
+
+        return Pins(read_lock(path), path.name, strict)
+
+    def resolver(self, base: Path, pinned: Callable[[object], object] = lambda request: request) -> Resolver:
+        """How facts are found for a recipe in the folder `base`; `pinned` says which commits requests mean."""
         return Resolver(
             base,
             self.memo.digest_of,
-            lambda request: self.describe_model(request, base),
-            lambda request: self.describe_adapter(request, base),
-            lambda request: self.describe_component(request, base),
+            lambda request: self.describe_model(pinned(request), base),
+            lambda request: self.describe_adapter(pinned(request), base),
+            lambda request: self.describe_component(pinned(request), base),
         )
 
     @collector_paused()
@@ -274,7 +292,11 @@ class Session:
             raise UserError(
                 Problem("SDF215", "the recipe has no outputs, so nothing needs to run", hint=hint)
             )
-        facts = resolve(graph, self.resolver(composition.base), self.device)
+        pins = self.pins(composition)
+        resolver = self.resolver(composition.base, pins.pinned) if pins else self.resolver(composition.base)
+        facts = resolve(graph, resolver, self.device)
+        if pins is not None:
+            pins.check(graph, facts)
         inferred: Inferred = infer(graph, facts)
         check_outputs(graph, inferred)
         memory = memory or _Memory(self, composition.identity)

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from sdflow.cli.diff_text import diff_text
-from sdflow.problems import UserError, problem
+from sdflow.cli.git_attributes import install_driver
+from sdflow.problems import UserError
 from sdflow.review.differences import driven
-from sdflow.review.git import Repository
 from sdflow.review.side import is_recipe
 from sdflow.workflow import Session
 
 _COMMAND = "sdflow diff --driver"
-_ATTRIBUTES = "*.yaml diff=sdflow\n*.yml diff=sdflow\n"
+_ATTRIBUTES = ("*.yaml diff=sdflow", "*.yml diff=sdflow")
 _NOTHING = "/dev/null"
 _GIVEN = 7
 
@@ -51,19 +51,4 @@ def install(here: Path, *, yes: bool) -> int:
     Raises:
         UserError: SDF740, there is no repository here.
     """
-    repository = Repository.around(here)
-    if repository is None:
-        raise problem("SDF740", "this folder is in no git repository")
-    attributes = repository.root / ".gitattributes"
-    before = attributes.read_text(encoding="utf-8") if attributes.is_file() else ""
-    missing = [line for line in _ATTRIBUTES.splitlines() if line not in before.splitlines()]
-    click.echo(f"git config diff.sdflow.command {_COMMAND!r}")
-    for line in missing:
-        click.echo(f"{attributes.name}: {line}")
-    if not yes and not click.confirm("Write this?"):
-        return 1
-    repository.set("diff.sdflow.command", _COMMAND)
-    if missing:
-        joint = "" if not before or before.endswith("\n") else "\n"
-        attributes.write_text(before + joint + "\n".join(missing) + "\n", encoding="utf-8")
-    return 0
+    return install_driver(here, {"diff.sdflow.command": _COMMAND}, _ATTRIBUTES, yes=yes)

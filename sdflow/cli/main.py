@@ -29,6 +29,8 @@ _COMMANDS = {
     "plan": "Say what a run would do, why, and what it would take.",
     "validate": "Check recipes without running them.",
     "lint": "Point at what is probably a mistake.",
+    "lock": "Pin the bytes of everything that goes into a recipe.",
+    "fetch": "Bring everything here that a recipe needs.",
     "diff": "Say what a change of recipes means: fields, nodes that run again, time.",
     "explain": "Say why a node would run, or what it was made from.",
     "show": "Show the results of a node.",

@@ -58,6 +58,10 @@ session_options: Callable[[F], F] = _all(
     click.option("--no-cache", is_flag=True, help="Keep nothing; use a temporary folder."),
 )  # fmt: skip
 
+lock_option: Callable[[F], F] = click.option(
+    "--locked", is_flag=True, help="Refuse what the recipe's lock does not cover."
+)
+
 plan_options: Callable[[F], F] = _all(
     click.option(
         "--to", multiple=True, metavar="NODE", help="Run only up to this node, in place of the outputs.",
@@ -78,6 +82,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         device=options.pop("device"),
         cache=options.pop("cache"),
         no_cache=options.pop("no_cache"),
+        locked=options.pop("locked", False),
         environ=dict(os.environ),
     )
 

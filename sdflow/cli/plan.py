@@ -13,6 +13,7 @@ from sdflow.cli import options as opt
 @opt.recipe_options
 @opt.plan_options
 @opt.session_options
+@opt.lock_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every node of a large matrix, and keys.")
 def command(recipe: Path, as_json: bool, verbose: bool, **options: Any) -> None:  # noqa: FBT001 - click calls by name

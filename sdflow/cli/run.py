@@ -15,6 +15,7 @@ from sdflow.workflow import Session
 @opt.recipe_options
 @opt.plan_options
 @opt.session_options
+@opt.lock_option
 @click.option(
     "-o",
     "--out",

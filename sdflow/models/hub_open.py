@@ -20,6 +20,17 @@ def listed_tree(repo: str, revision: str | None, context: Context) -> Tree:
     return HubTree(context.hub, listing, context.memo, _label(repo, listing.repo), context.web)
 
 
+def latest_commit(repo: str, revision: str | None, context: Context) -> str:
+    """The commit that the hub means by a revision today, whatever is known of it here.
+
+    Raises:
+        Refused: the hub cannot be asked, or knows no such thing.
+    """
+    listing = fetch_listing(context.hub, repo, revision)
+    save_listing(context.hub, repo, listing.commit, listing)
+    return listing.commit
+
+
 def _known_tree(repo: str, revision: str | None, context: Context) -> Tree | None:
     commit = known_commit(context.hub, repo, revision)
     if commit is None:

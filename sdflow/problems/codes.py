@@ -205,6 +205,17 @@ CODES: dict[str, Code] = {
     "SDF740": Code("no git repository", "Two revisions can only be compared inside a git repository."),
     "SDF741": Code("nothing to compare", "There is no such revision, or neither side has such a recipe."),
     "SDF742": Code("git failed", "git answered with an error, which is passed on."),
+    "SDF750": Code(
+        "no lock", "`--locked` needs the lock beside the recipe, and it is missing or unreadable."
+    ),
+    "SDF751": Code("damaged lock", "The file beside the recipe is not what `sdflow lock` writes."),
+    "SDF752": Code("other lock format", "A newer sdflow wrote the lock."),
+    "SDF753": Code("other bytes than locked", "A model or an input is another file than the lock says."),
+    "SDF754": Code("not in the lock", "The lock does not cover a model or an input that the recipe needs."),
+    "SDF755": Code(
+        "other node version than locked",
+        "A newer sdflow computes a node in another way than when it was locked.",
+    ),
     # 4xx: diffusion
     "SDF401": Code(
         "unknown sampler", "No sampler has this name. diffusers', A1111's and ComfyUI's names are understood."
