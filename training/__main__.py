@@ -1,7 +1,7 @@
 """python -m training STAGE… : trains toybox.
 
-`all` runs every stage in order; each goes on where it stopped. `publish` makes the result what sdflow
-ships; `adopt` begins a run with what it ships.
+`all` runs every stage of toybox in order, `family` every stage of the models on top of it; each goes on where it
+stopped. `publish` makes the result what sdflow ships; `adopt` begins a run with what it ships.
 """
 
 import argparse
@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.config import keep_settings, read_config
-from training.stages import ASIDE, STAGES, Run
+from training.family.stages import FAMILY
+from training.run import Run
+from training.stages import ASIDE, STAGES
 
 HERE = Path(__file__).parent
+GROUPS = {"all": tuple(STAGES), "family": tuple(FAMILY)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "stages",
         nargs="+",
-        choices=(*STAGES, *ASIDE, "all"),
+        choices=(*STAGES, *FAMILY, *ASIDE, *GROUPS),
         metavar="STAGE",
-        help=", ".join((*STAGES, *ASIDE)),
+        help=", ".join((*STAGES, *FAMILY, *ASIDE)),
     )
     parser.add_argument(
         "--run", type=Path, default=HERE / "runs" / "toybox", help="folder of all that is made"
@@ -41,11 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (ValueError, OSError) as error:
         parser.error(str(error))
     run = Run(config, given.run, given.model)
-    names = [
-        name for given_name in given.stages for name in (STAGES if given_name == "all" else (given_name,))
-    ]
-    for name in names:
-        {**STAGES, **ASIDE}[name](run)
+    for name in (name for asked in given.stages for name in GROUPS.get(asked, (asked,))):
+        {**STAGES, **FAMILY, **ASIDE}[name](run)
 
 
 if __name__ == "__main__":

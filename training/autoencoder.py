@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 
 from training.backgrounds import SIDE
 from training.chance import Chance
-from training.config import Autoencoder, Crops
+from training.config import Autoencoder
+from training.family.config import FineAutoencoder
 from training.fit import Trained, weights
+from training.settings import Crops
 
 
 def build_autoencoder(settings: Autoencoder) -> AutoencoderKL:
@@ -38,12 +41,16 @@ def build_autoencoder(settings: Autoencoder) -> AutoencoderKL:
 class TrainedAutoencoder(Trained):
     """Absolute, squared and gradient error of the picture, and the divergence of the latents from a unit normal."""
 
-    def __init__(self, settings: Autoencoder, pictures: Path) -> None:
+    def __init__(self, settings: Autoencoder | FineAutoencoder, pictures: Path) -> None:
         super().__init__()
         self.settings = settings
-        self.model = build_autoencoder(settings)
+        self.model = self.build(settings)
         self._path = pictures
         self._pictures = torch.empty(0)
+
+    def build(self, settings: Any) -> AutoencoderKL:
+        """The model to be trained."""
+        return build_autoencoder(settings)
 
     def place(self, device: torch.device) -> None:
         """The pictures."""
@@ -93,7 +100,7 @@ def current(plan: Sequence[Crops], progress: float) -> Crops:
 
 
 def mapped(path: Path) -> Tensor:
-    """An array of pictures on disk, uint8 [pictures, 128, 128, 3], read where it is looked at."""
+    """An array of pictures on disk, uint8 [pictures, height, width, 3], read where it is looked at."""
     return torch.from_numpy(np.load(path, mmap_mode="c"))
 
 
@@ -101,9 +108,11 @@ def crops(pictures: Tensor, wanted: Crops, chance: Chance) -> Tensor:
     """Pieces of random pictures, half of them mirrored: float[batch, 3, side, side] in [-1, 1]."""
     side, size = wanted.side, (wanted.batch, 1, 1)
     along = torch.arange(side, device=pictures.device)
-    rows = chance.integers(SIDE - side + 1, *size) + along[:, None]
+    rows = chance.integers(pictures.shape[1] - side + 1, *size) + along[:, None]
     mirrored = chance.integers(2, *size) == 1
-    columns = chance.integers(SIDE - side + 1, *size) + torch.where(mirrored, along.flip(0), along)
+    columns = chance.integers(pictures.shape[2] - side + 1, *size) + torch.where(
+        mirrored, along.flip(0), along
+    )
     pieces = pictures[chance.integers(len(pictures), *size), rows, columns]
     return as_pixels(pieces)
 

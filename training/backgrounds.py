@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from training.vocabulary import COLOURS
 
 SIDE = 128
-FINE = 2  # painted at twice the size, then halved: that smooths the edges
+FINE = 2  # painted at twice the size of the picture, then halved: that smooths the edges
 Colour = tuple[int, int, int]
 
 
@@ -32,11 +32,12 @@ class Place:
 
 
 class Brush:
-    """A picture being painted, in units of final pixels, with a random number generator at hand."""
+    """A picture being painted, in units of pixels of 128×128, with a random number generator at hand."""
 
-    def __init__(self, random: Random) -> None:
-        self.random = random
-        self.image = Image.new("RGB", (SIDE * FINE, SIDE * FINE))
+    def __init__(self, random: Random, scale: int = 1) -> None:
+        """Of `scale` times 128 pixels a side, once it is halved."""
+        self.random, self._fine = random, FINE * scale
+        self.image = Image.new("RGB", (SIDE * self._fine, SIDE * self._fine))
         self._draw = ImageDraw.Draw(self.image)
 
     def near(self, colour: Colour, by: int = 10) -> Colour:
@@ -47,34 +48,50 @@ class Brush:
     def gradient(self, *colours: Colour) -> None:
         """From top to bottom through `colours`, evenly spaced."""
         heights = np.linspace(0, 1, len(colours))
-        rows = np.linspace(0, 1, SIDE * FINE)
+        rows = np.linspace(0, 1, SIDE * self._fine)
         column = np.stack(
             [np.interp(rows, heights, [colour[k] for colour in colours]) for k in range(3)], axis=1
         )
-        pixels = np.broadcast_to(column[:, None].round().astype(np.uint8), (SIDE * FINE, SIDE * FINE, 3))
+        pixels = np.broadcast_to(
+            column[:, None].round().astype(np.uint8), (SIDE * self._fine, SIDE * self._fine, 3)
+        )
         self.image.paste(Image.fromarray(np.ascontiguousarray(pixels)))
 
     def ellipse(self, x: float, y: float, width: float, height: float, fill: Colour) -> None:
         """An ellipse around a centre, by its half axes."""
-        box = ((x - width) * FINE, (y - height) * FINE, (x + width) * FINE, (y + height) * FINE)
+        box = (
+            (x - width) * self._fine,
+            (y - height) * self._fine,
+            (x + width) * self._fine,
+            (y + height) * self._fine,
+        )
         self._draw.ellipse(box, fill=fill)
 
     def ring(self, x: float, y: float, radius: float, outline: Colour) -> None:
         """A circle that is not filled."""
-        box = ((x - radius) * FINE, (y - radius) * FINE, (x + radius) * FINE, (y + radius) * FINE)
-        self._draw.ellipse(box, outline=outline, width=FINE)
+        box = (
+            (x - radius) * self._fine,
+            (y - radius) * self._fine,
+            (x + radius) * self._fine,
+            (y + radius) * self._fine,
+        )
+        self._draw.ellipse(box, outline=outline, width=self._fine)
 
     def rectangle(self, left: float, top: float, right: float, bottom: float, fill: Colour) -> None:
         """A rectangle by its corners."""
-        self._draw.rectangle((left * FINE, top * FINE, right * FINE - 1, bottom * FINE - 1), fill=fill)
+        self._draw.rectangle(
+            (left * self._fine, top * self._fine, right * self._fine - 1, bottom * self._fine - 1), fill=fill
+        )
 
     def polygon(self, points: Sequence[tuple[float, float]], fill: Colour) -> None:
         """A filled polygon."""
-        self._draw.polygon([(x * FINE, y * FINE) for x, y in points], fill=fill)
+        self._draw.polygon([(x * self._fine, y * self._fine) for x, y in points], fill=fill)
 
     def line(self, points: Sequence[tuple[float, float]], fill: Colour, width: float) -> None:
         """A line through `points`."""
-        self._draw.line([(x * FINE, y * FINE) for x, y in points], fill=fill, width=round(width * FINE))
+        self._draw.line(
+            [(x * self._fine, y * self._fine) for x, y in points], fill=fill, width=round(width * self._fine)
+        )
 
     def hill(self, base: float, height: float, fill: Colour) -> None:
         """Everything below a wave around `base`."""
@@ -263,9 +280,14 @@ PLACES: Mapping[str, Place] = {
 BACKGROUNDS = (*PLACES, *COLOURS)
 
 
-def paint_place(name: str, random: Random, *, night: bool = False) -> tuple[Image.Image, float | None]:
-    """A place as a picture of 128×128 pixels, and the height of its ground, or None where things float."""
-    brush = Brush(random)
+def paint_place(
+    name: str, random: Random, *, night: bool = False, scale: int = 1
+) -> tuple[Image.Image, float | None]:
+    """A place as a picture of `scale` times 128×128 pixels, and the height of its ground, or None where things float.
+
+    The height is that in a picture of 128 pixels.
+    """
+    brush = Brush(random, scale)
     ground = PLACES[name].paint(brush)
     if night:
         _darken(brush)
@@ -284,9 +306,9 @@ def _darken(brush: Brush) -> None:
         )
 
 
-def paint_plain(colour: str, random: Random) -> Image.Image:
+def paint_plain(colour: str, random: Random, scale: int = 1) -> Image.Image:
     """A wall of one colour, lighter at its top more often than not."""
-    brush = Brush(random)
+    brush = Brush(random, scale)
     low = brush.near(COLOURS[colour], 8)
     red, green, blue = (int(part + (255 - part) * 0.18) for part in low)
     brush.gradient((red, green, blue) if random.random() < 0.7 else low, low)

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from training.family.config import Family
+from training.settings import Crops, Fit, Part
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Artwork(_Part):
+class Artwork(Part):
     """The package of drawings, by name in the npm registry; or a folder of drawings that is there already."""
 
     package: str
@@ -22,42 +21,20 @@ class Artwork(_Part):
     folder: Path | None = None
 
 
-class Scenes(_Part):
+class Scenes(Part):
     """How many scenes are rendered: to train on, and to measure with."""
 
     count: int = Field(ge=16)
     measured: int = Field(ge=8)
 
 
-class Tokenizer(_Part):
+class Tokenizer(Part):
     """How many tokens the vocabulary has, the two special ones among them."""
 
     tokens: int = Field(ge=600)
 
 
-class Fit(_Part):
-    """How long and how a part is trained.
-
-    The learning rate rises over `warmup` steps, stays, and falls to nothing over the last `decay` of the time.
-    """
-
-    minutes: float = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    muon_rate: float = Field(gt=0)
-    warmup: int = Field(default=100, ge=1)
-    decay: float = Field(default=0.3, ge=0, le=1)
-    average: float = Field(default=0.999, ge=0, lt=1)
-
-
-class Crops(_Part):
-    """Pieces of pictures that an autoencoder learns from, until a share of its time has passed."""
-
-    until: float = Field(gt=0, le=1)
-    side: int = Field(ge=32, le=128, multiple_of=8)
-    batch: int = Field(ge=1)
-
-
-class Autoencoder(_Part):
+class Autoencoder(Part):
     """AutoencoderKL: four levels, a factor of 8, four channels."""
 
     channels: tuple[int, int, int, int]
@@ -67,7 +44,7 @@ class Autoencoder(_Part):
     fit: Fit
 
 
-class TinyAutoencoder(_Part):
+class TinyAutoencoder(Part):
     """AutoencoderTiny, taught by the autoencoder's latents."""
 
     channels: int = Field(ge=8)
@@ -75,7 +52,7 @@ class TinyAutoencoder(_Part):
     fit: Fit
 
 
-class Text(_Part):
+class Text(Part):
     """CLIPTextModel."""
 
     width: int
@@ -83,7 +60,7 @@ class Text(_Part):
     heads: int
 
 
-class Unet(_Part):
+class Unet(Part):
     """UNet2DConditionModel: channels of its levels, and at which of them it attends to the prompt."""
 
     channels: tuple[int, ...]
@@ -92,7 +69,7 @@ class Unet(_Part):
     head: int
 
 
-class Diffusion(_Part):
+class Diffusion(Part):
     """Text encoder and UNet, trained together.
 
     Attributes:
@@ -111,7 +88,7 @@ class Diffusion(_Part):
     fit: Fit
 
 
-class Classifier(_Part):
+class Classifier(Part):
     """The judge of pictures."""
 
     channels: tuple[int, ...]
@@ -119,7 +96,7 @@ class Classifier(_Part):
     fit: Fit
 
 
-class Evaluation(_Part):
+class Evaluation(Part):
     """How the trained model is asked."""
 
     guidance: float = Field(ge=0)
@@ -128,7 +105,7 @@ class Evaluation(_Part):
     prompts: int = Field(ge=1)
 
 
-class Config(_Part):
+class Config(Part):
     """Everything that training depends on, besides the code.
 
     Attributes:
@@ -145,6 +122,7 @@ class Config(_Part):
     diffusion: Diffusion
     classifier: Classifier
     evaluation: Evaluation
+    family: Family
 
 
 def settings_of(config: Config) -> dict[str, Any]:

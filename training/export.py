@@ -85,7 +85,7 @@ def export_model(config: Config, run: Path, scaling_factor: float, folder: Path)
         "vae": ["diffusers", "AutoencoderKL"],
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-    _clean(folder)
+    clean(folder)
 
 
 def export_tiny_autoencoder(config: Config, run: Path, folder: Path) -> None:
@@ -94,10 +94,10 @@ def export_tiny_autoencoder(config: Config, run: Path, folder: Path) -> None:
     model.load_state_dict(part(latest(run / "tiny-autoencoder"), "model"))
     shutil.rmtree(folder, ignore_errors=True)
     model.half().save_pretrained(folder)
-    _clean(folder)
+    clean(folder)
 
 
-def _clean(folder: Path) -> None:
+def clean(folder: Path) -> Path:
     """Configurations without the paths of the machine that they come from; weights that everybody may read.
 
     transformers loads in the precision that a configuration names and diffusers in float32: one pipeline needs one.
@@ -111,3 +111,4 @@ def _clean(folder: Path) -> None:
             cleaned["dtype"] = "float32"
         if cleaned != content:
             path.write_text(json.dumps(cleaned, indent=2) + "\n", encoding="utf-8")
+    return folder

@@ -23,8 +23,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from training.chance import Chance
-from training.config import Fit
 from training.muon import Share, optimizers
+from training.precision import mixed
+from training.settings import Fit
 
 Figures = Mapping[str, float | Tensor]
 SAVE_EVERY, SAY_EVERY = 120.0, 20.0  # seconds
@@ -208,7 +209,7 @@ class OneProcess:
         """One step of all optimizers."""
         scale = _scale(self.step, progress, self.fit)
         batch = self.trained.batch(self.chance, progress)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             loss, figures = self.module(*batch)
         loss.backward()
         nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
@@ -245,7 +246,7 @@ class OneProcess:
         state = {
             "weights": self.trained.state_dict(),
             "average": self.average.state_dict(),
-            "adamw": self.optimizers[1].state_dict(),  # Muon's momentum is made anew within twenty steps
+            "adamw": self.optimizers[-1].state_dict(),  # Muon's momentum is made anew within twenty steps
             "step": self.step,
             "elapsed": self.elapsed,
         }
@@ -259,7 +260,7 @@ class OneProcess:
         self.trained.load_state_dict(state["weights"])
         self.average.load_state_dict(state["average"])
         if state["adamw"] is not None:
-            adamw = self.optimizers[1]
+            adamw = self.optimizers[-1]
             adamw.load_state_dict(state["adamw"])
             for group in adamw.param_groups:
                 group["full"] = self.fit.learning_rate  # as it is wanted now

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from training.autoencoder import as_pixels
 from training.fit import read_state, write_state
+from training.precision import mixed
 
 _BATCH = 25
 
@@ -55,13 +56,13 @@ def _encode(model: AutoencoderKL, pictures: Path, begin: int, end: int) -> tuple
     model = model.to(device, memory_format=torch.channels_last).eval()
     array = np.load(pictures, mmap_mode="c")
     means, deviations = [], []
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+    with torch.inference_mode(), mixed(device):
         for start in range(begin, end, _BATCH):
             pixels = as_pixels(array[start : min(start + _BATCH, end)]).to(device)
             posterior = model.encode(pixels).latent_dist
             means.append(posterior.mean.to("cpu", torch.float16).numpy())
             deviations.append(posterior.std.to("cpu", torch.float16).numpy())
-            if (start - begin) % 4_000 == 0:
+            if (start - begin) % 1_000 == 0:
                 print(f"latents: {start - begin:,} of {end - begin:,}", flush=True)
     return np.concatenate(means), np.concatenate(deviations)
 

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.config import Fit
+from training.precision import bfloat16_pays
+from training.settings import Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +25,25 @@ class Share:
 def optimizers(
     module: nn.Module, fit: Fit, plain: frozenset[nn.Parameter] = frozenset(), share: Share | None = None
 ) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices (convolutions as matrices of their output channels), AdamW for everything else.
+    """Muon for the matrices (convolutions as matrices of their output channels), and last AdamW for everything else.
 
-    `plain` are matrices that AdamW steps all the same.
+    `plain` are matrices that AdamW steps all the same; where `fit` has no rate for Muon it steps all of them.
     """
     matrices = [
-        parameter for parameter in module.parameters() if parameter.ndim >= 2 and parameter not in plain
+        parameter
+        for parameter in module.parameters()
+        if parameter.ndim >= 2 and parameter not in plain and fit.muon_rate is not None
     ]
     chosen = {id(parameter) for parameter in matrices}
     rest = [parameter for parameter in module.parameters() if id(parameter) not in chosen]
-    muon = _Muon(matrices, fit.muon_rate, share or Share(0, 1))
     adamw = torch.optim.AdamW(rest, lr=fit.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    for optimizer in (muon, adamw):
+    made: list[torch.optim.Optimizer] = [adamw]
+    if fit.muon_rate is not None:
+        made.insert(0, _Muon(matrices, fit.muon_rate, share or Share(0, 1)))
+    for optimizer in made:
         for group in optimizer.param_groups:
             group["full"] = group["lr"]
-    return [muon, adamw]
+    return made
 
 
 class _Muon(torch.optim.Muon):
@@ -55,6 +60,7 @@ class _Muon(torch.optim.Muon):
             [parameter for parameter in parameters if parameter.requires_grad], share.processes
         )
         self._mine = self._parts[share.rank]
+        self._device = self._mine[0].device if self._mine else torch.device("cpu")
         self._flat = [nn.Parameter(_as_matrix(parameter.detach(), parameter)) for parameter in self._mine]
         super().__init__(self._flat, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
 
@@ -62,10 +68,26 @@ class _Muon(torch.optim.Muon):
         """One step, with the gradients of the parameters that the matrices are views of."""
         for whole, flat in zip(self._mine, self._flat, strict=True):
             flat.grad = None if whole.grad is None else _as_matrix(whole.grad, whole)
-        result = super().step(closure)  # type: ignore[no-untyped-call]
+        stepped = super().step if bfloat16_pays(self._device) else self._in_float32
+        result = stepped(closure)
         if self._share.processes > 1:
             self._exchange()
         return result
+
+    @torch.no_grad()
+    def _in_float32(self, _: Any) -> None:
+        """What torch's step does, whose products are in bfloat16: several times slower where that is emulated."""
+        for group in self.param_groups:
+            for flat in group["params"]:
+                if flat.grad is None:
+                    continue
+                state = self.state[flat]
+                if "momentum_buffer" not in state:
+                    state["momentum_buffer"] = torch.zeros_like(flat.grad)
+                momentum = state["momentum_buffer"].lerp_(flat.grad, 1 - group["momentum"])
+                update = _orthogonal(flat.grad.lerp(momentum, group["momentum"]), group)
+                rate = 0.2 * max(flat.shape) ** 0.5 * group["lr"]
+                flat.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-rate)
 
     @torch.no_grad()
     def _exchange(self) -> None:
@@ -76,6 +98,18 @@ class _Muon(torch.optim.Muon):
                 pieces = torch.split(packed, [parameter.numel() for parameter in part])
                 for parameter, piece in zip(part, pieces, strict=True):
                     parameter.copy_(piece.view(parameter.shape))
+
+
+def _orthogonal(matrix: Tensor, group: dict[str, Any]) -> Tensor:
+    """Nearly the orthogonal matrix next to this one, by Newton and Schulz's iteration."""
+    a, b, c = group["ns_coefficients"]
+    tall = matrix.shape[0] > matrix.shape[1]
+    found = matrix.T if tall else matrix
+    found = found / found.norm().clamp(min=group["eps"])
+    for _ in range(group["ns_steps"]):
+        gram = found @ found.T
+        found = torch.addmm(found, torch.addmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
+    return found.T if tall else found
 
 
 def _dealt(parameters: Sequence[nn.Parameter], processes: int) -> list[list[nn.Parameter]]:

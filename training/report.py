@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL
 from training.config import Config
 from training.dataset import read_dataset
 from training.evaluate import accuracy, adherence, drawing, reconstructed, sheet
+from training.family.report import BEGIN, END, family_table
 from training.judging import judge_of, read_judge
 from training.questions import SHEET
 
@@ -74,9 +75,11 @@ def table(results: Path = RESULTS) -> str:
     return "\n".join(lines)
 
 
-def write_table(made: str) -> None:
-    """Puts the table into the README."""
+def write_tables() -> None:
+    """Puts the tables into the README."""
     text = README.read_text(encoding="utf-8")
-    before, rest = text.split(_BEGIN)
-    _, after = rest.split(_END)
-    README.write_text(f"{before}{_BEGIN}\n\n{made}\n\n{_END}{after}", encoding="utf-8")
+    for begin, end, made in ((_BEGIN, _END, table()), (BEGIN, END, family_table(RESULTS))):
+        before, rest = text.split(begin)
+        _, after = rest.split(end)
+        text = f"{before}{begin}\n\n{made}\n\n{end}{after}"
+    README.write_text(text, encoding="utf-8")

@@ -2,36 +2,22 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import sdflow
 from training import export
 from training.adopt import adopt
 from training.artwork import fetch_artwork
 from training.autoencoder import TrainedAutoencoder
 from training.classifier import TrainedJudge
-from training.config import Config, Fit
 from training.dataset import read_dataset, render_dataset
 from training.diffusion import TrainedDiffusion
-from training.fit import Trained, train
 from training.judging import SHIPPED_JUDGE, freeze
 from training.latents import encode, read_latents
-from training.report import RESULTS, evaluate_model, table, write_table
+from training.report import RESULTS, evaluate_model, write_tables
+from training.run import SHIPPED_MODELS, Run, train_part
 from training.tiny_autoencoder import TrainedTinyAutoencoder
 from training.tokenizer import train_tokenizer
-
-SHIPPED_MODELS = Path(sdflow.__file__).parent / "models" / "shipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One training of toybox: what it is told, the folder of all that it makes, and whom else to evaluate."""
-
-    config: Config
-    folder: Path
-    model: Path | None = None
 
 
 def artwork(run: Run) -> Path:
@@ -67,7 +53,7 @@ def tokenizer(run: Run) -> None:
 def autoencoder(run: Run) -> None:
     """Pictures to latents and back."""
     make = partial(TrainedAutoencoder, run.config.autoencoder, run.folder / "scenes" / "train.npy")
-    _train(run, "autoencoder", make, run.config.autoencoder.fit)
+    train_part(run, "autoencoder", make, run.config.autoencoder.fit)
 
 
 def latents(run: Run) -> None:
@@ -86,7 +72,7 @@ def diffusion(run: Run) -> None:
         run.folder / "latents.pt",
         read_dataset(run.folder / "scenes", "train").captions,
     )
-    _train(run, "diffusion", make, run.config.diffusion.fit)
+    train_part(run, "diffusion", make, run.config.diffusion.fit)
 
 
 def tiny_autoencoder(run: Run) -> None:
@@ -97,13 +83,13 @@ def tiny_autoencoder(run: Run) -> None:
     make = partial(
         TrainedTinyAutoencoder, run.config.tiny_autoencoder, teacher, run.folder / "scenes" / "train.npy"
     )
-    _train(run, "tiny-autoencoder", make, run.config.tiny_autoencoder.fit)
+    train_part(run, "tiny-autoencoder", make, run.config.tiny_autoencoder.fit)
 
 
 def classifier(run: Run) -> None:
     """The judge of the evaluation."""
     make = partial(TrainedJudge, run.config.classifier, run.folder / "scenes")
-    _train(run, "classifier", make, run.config.classifier.fit)
+    train_part(run, "classifier", make, run.config.classifier.fit)
     freeze(run.config.classifier, run.folder)
 
 
@@ -123,23 +109,18 @@ def evaluation(run: Run) -> None:
 
 def publish(run: Run) -> None:
     """What the run has made becomes what sdflow ships: models, the judge, figures and the sheet."""
-    compared = table(run.folder / "results")  # refuses figures of two judges before anything is copied
     for model in (run.folder / "models").iterdir():
         shutil.rmtree(SHIPPED_MODELS / model.name, ignore_errors=True)
         shutil.copytree(model, SHIPPED_MODELS / model.name)
     if (run.folder / "judge.safetensors").is_file():
         shutil.copy(run.folder / "judge.safetensors", SHIPPED_JUDGE)
     shutil.copytree(run.folder / "results", RESULTS, dirs_exist_ok=True)
-    write_table(compared)
+    write_tables()
 
 
 def adopt_shipped(run: Run) -> None:
     """A run that goes on from what sdflow ships."""
     adopt(SHIPPED_MODELS / "toybox", run.folder)
-
-
-def _train(run: Run, name: str, make: Callable[[], Trained], fit: Fit) -> None:
-    train(make, fit, run.folder / name, seed=run.config.seed, processes=run.config.processes)
 
 
 # In the order in which they follow each other.

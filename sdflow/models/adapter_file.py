@@ -1,7 +1,9 @@
 """From a request to the file of an adapter: a LoRA or a textual inversion."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from sdflow.models.builtin import Kind, check_kind
 from sdflow.models.context import Context
 from sdflow.models.hub_open import hub_tree, listed_tree
 from sdflow.models.one_file import OneFile, completed, find_one_file, local_tree
@@ -17,7 +19,7 @@ USUAL = {
 }
 """What diffusers calls the file of each kind of adapter."""
 
-_NAMES = {"lora": "LoRA", "embedding": "textual inversion"}
+_NAMES: Mapping[str, Kind] = {"lora": "LoRA", "embedding": "textual inversion"}
 _ENDINGS = (".safetensors", (".bin", ".pt", ".pth", ".ckpt"))
 
 
@@ -30,6 +32,8 @@ def find_file(request: AdapterRequest, context: Context) -> OneFile:
         Refused: there is no such file, or none that can be told from the others.
     """
     source = parse_source(request.source, context.base)
+    if isinstance(source, BuiltinSource):
+        check_kind(source.name, _NAMES[request.kind])
     wanted = PartRequest(
         request.source,
         request.revision,

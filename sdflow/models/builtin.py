@@ -3,13 +3,24 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from sdflow.models.refused import Refused
+from sdflow.models.shared_tree import SharedTree
+from sdflow.models.tree import FolderTree, Memo, Tree
 from sdflow.problems import nearest
+
+Kind: TypeAlias = Literal["model", "VAE", "ControlNet", "LoRA", "textual inversion"]
+_NODES: Mapping[Kind, str] = {
+    "model": "load-model",
+    "VAE": "load-model (as its vae)",
+    "ControlNet": "load-controlnet",
+    "LoRA": "apply-lora",
+    "textual inversion": "load-embedding",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +34,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A model that lies in the package."""
+    """A model, or something to lay on one, that lies in the package.
+
+    `shares` are components that it has from another built-in model, by their folder; they lie in the package once.
+    `kind` is what it is.
+    """
 
     folder: Path
     about: str
+    shares: Mapping[str, str] = field(default_factory=dict)
+    kind: Kind = "model"
 
 
 Builtin: TypeAlias = Written | Shipped
@@ -56,7 +73,9 @@ BUILTINS: Mapping[str, Builtin] = {
         _SHIPPED / "toybox",
         "a small trained model: toys in scenes, 128×128, guidance 2; `docs/toybox.md` says what",
     ),
-    "toybox-taesd": Shipped(_SHIPPED / "toybox-taesd", "a fast VAE for toybox's latents, for previews"),
+    "toybox-taesd": Shipped(
+        _SHIPPED / "toybox-taesd", "a fast VAE for toybox's latents, for previews", kind="VAE"
+    ),
     "tiny": Written(
         1, "random weights in the layout of Stable Diffusion 1.5: coloured noise, in a second", _write_tiny
     ),
@@ -90,6 +109,44 @@ def builtin_folder(name: str, cache_root: Path, builtins: Mapping[str, Builtin] 
         except OSError as error:
             raise Refused("SDF302", f"`builtin:{name}` cannot be written: {error}") from error
     return folder
+
+
+def builtin_tree(name: str, cache_root: Path, memo: Memo, builtins: Mapping[str, Builtin] = BUILTINS) -> Tree:
+    """The files of a built-in model, those of other models that it shares among them.
+
+    Raises:
+        Refused: there is no such model, or the cache cannot be written.
+    """
+    own = FolderTree(builtin_folder(name, cache_root, builtins), memo, f"`builtin:{name}`")
+    builtin = builtins[name]
+    shares = builtin.shares if isinstance(builtin, Shipped) else {}
+    if not shares:
+        return own
+    others = {it: builtin_tree(it, cache_root, memo, builtins) for it in set(shares.values())}
+    return SharedTree(own, {folder: others[it] for folder, it in shares.items()})
+
+
+def check_kind(name: str, *wanted: Kind, builtins: Mapping[str, Builtin] = BUILTINS) -> None:
+    """Nothing, where a built-in model is unknown or of a kind that is `wanted`.
+
+    Raises:
+        Refused: it is of another kind; the hint names those that would do, and the node that takes it.
+    """
+    builtin = builtins.get(name)
+    kind = _kind(builtin)
+    if builtin is None or kind in wanted:
+        return
+    others = [f"`builtin:{it}`" for it, known in builtins.items() if _kind(known) in wanted]
+    there = f" Of that kind there is {', '.join(others)}." if others else ""
+    raise Refused(
+        "SDF373",
+        f"`builtin:{name}` is a {kind}, and no {wanted[0]}",
+        hint=f"It belongs to `{_NODES[kind]}`.{there}",
+    )
+
+
+def _kind(builtin: Builtin | None) -> Kind:
+    return builtin.kind if isinstance(builtin, Shipped) else "model"
 
 
 def _write_whole(folder: Path, builtin: Written) -> None:

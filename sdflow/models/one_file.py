@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from sdflow.models.builtin import builtin_folder
+from sdflow.models.builtin import builtin_tree
 from sdflow.models.context import Context
 from sdflow.models.hub_open import hub_tree, listed_tree
 from sdflow.models.refused import Refused
@@ -158,8 +158,7 @@ def local_tree(source: BuiltinSource | FolderSource, request: PartRequest, conte
         Refused: there is no such folder.
     """
     if isinstance(source, BuiltinSource):
-        folder = builtin_folder(source.name, context.cache_root)
-        return FolderTree(folder, context.memo, f"`builtin:{source.name}`")
+        return builtin_tree(source.name, context.cache_root, context.memo)
     if not source.folder.is_dir():
         raise _no_folder(source.folder, request.source)
     return FolderTree(source.folder, context.memo, f"`{request.source}`")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from sdflow.models.builtin import check_kind
 from sdflow.models.checkpoint.recognise import Checkpoint, read_checkpoint
 from sdflow.models.context import Context
 from sdflow.models.hub_open import hub_tree, listed_tree
@@ -58,6 +59,8 @@ def open_place(request: PartRequest, context: Context) -> Place:
         )
     if isinstance(source, HubSource):
         return _place(hub_tree(source.repo, request.revision, context), request)
+    if isinstance(source, BuiltinSource):
+        check_kind(source.name, "model", "VAE", "ControlNet")
     if isinstance(source, BuiltinSource | FolderSource):
         return _place(local_tree(source, request, context), request)
     raise AssertionError("files, addresses and versions are single files")

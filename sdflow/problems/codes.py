@@ -161,6 +161,10 @@ CODES: dict[str, Code] = {
     "SDF333": Code(
         "textual inversion does not fit", "Its vectors are for text encoders of another family, or too many."
     ),
+    "SDF373": Code(
+        "built-in of another kind",
+        "`builtin:NAME` is something that another node takes: a model, a LoRA, a textual inversion, a ControlNet.",
+    ),
     # 34x: input pictures
     "SDF341": Code("no such picture", "The file of an input picture does not exist, or is a folder."),
     "SDF342": Code("not a picture", "The file holds something else than a picture, whatever its name says."),

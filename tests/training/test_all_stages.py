@@ -20,6 +20,8 @@ from training.adopt import adopt
 from training.autoencoder import build_autoencoder
 from training.config import read_config
 from training.diffusion import build_text_encoder, build_unet
+from training.family import drawing, figures
+from training.family.report import family_table
 from training.tiny_autoencoder import build_tiny_autoencoder
 
 HERE = Path(__file__).parent
@@ -60,6 +62,34 @@ def test_the_model_is_one_that_diffusers_loads_as_it_stands(run: Path) -> None:
     assert pipeline.scheduler.__class__.__name__ == "PNDMScheduler"
     assert pipeline.vae_scale_factor == 8
     assert AutoencoderTiny.from_pretrained(run / "models" / "toybox-taesd").config.latent_channels == 4
+
+
+@pytest.fixture(scope="module")
+def family(run: Path) -> Path:
+    done = train(run, "family")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return run / "models"
+
+
+def test_the_models_on_top_of_it_are_ones_that_diffusers_loads(run: Path, family: Path) -> None:
+    toybox = family / "toybox"
+    inpainting = drawing.inpainting(toybox, family / "toybox-inpaint")
+    assert inpainting.unet.config.in_channels == 9
+    assert drawing.controlled(toybox, family / "toybox-canny").controlnet.config.cross_attention_dim == 32
+    assert drawing.upscaling(toybox, family / "toybox-x4").vae_scale_factor == 4
+    pipeline = drawing.plain(toybox)
+    pipeline.load_lora_weights(family / "toybox-sketch", weight_name="pytorch_lora_weights.safetensors")
+    pipeline.load_textual_inversion(family / "toybox-negative" / "learned_embeds.safetensors")
+    assert pipeline.get_active_adapters()
+    assert len(pipeline.tokenizer("toybox-negative").input_ids) > 2
+
+
+def test_they_were_measured(run: Path, family: Path) -> None:
+    for name in figures.OF:
+        told = json.loads((run / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        assert told["pictures"] == 2
+        assert (run / "results" / f"{name}.jpg").is_file()
+    assert family_table(run / "results").count("toybox-x4 |") == 2
 
 
 def test_sdflow_draws_with_it(run: Path, tmp_path: Path) -> None:

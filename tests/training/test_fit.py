@@ -11,9 +11,9 @@ from torch.multiprocessing.spawn import spawn
 
 from tests.training.lines import Line, five_steps
 from training.chance import Chance
-from training.config import Fit
 from training.fit import Job, free_port, train
 from training.muon import optimizers
+from training.settings import Fit
 
 SHORT = Fit(minutes=0.05, learning_rate=1e-2, muon_rate=1e-2, warmup=5, decay=0.5, average=0.9)
 
@@ -37,7 +37,7 @@ def test_it_learns_and_is_not_done_twice(tmp_path: Path, processes: int) -> None
 
 def test_stopped_it_keeps_a_checkpoint_and_goes_on_from_it(tmp_path: Path) -> None:
     text = (
-        "from pathlib import Path; from training.fit import train; from training.config import Fit; "
+        "from pathlib import Path; from training.fit import train; from training.settings import Fit; "
         "from tests.training.lines import Telling; import sys; "
         "train(Telling, Fit(minutes=5, learning_rate=1e-2, muon_rate=1e-2), Path(sys.argv[1]), seed=1, processes=1)"
     )
