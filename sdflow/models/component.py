@@ -187,7 +187,7 @@ def _weighted(place: Place, role: str, it: Described, dtype: str) -> Found:
     if choice is None:
         known = variants_in(tree, folder)
         if known:
-            raise refuse_variant(tree.label, place.variant or "none", known)
+            raise refuse_variant(tree.label, place.variant or "", known)
         raise Refused(
             "SDF306", f"the {role.replace('_', ' ')} of {tree.label} has no weight file that sdflow reads"
         )

@@ -81,4 +81,7 @@ def refuse_variant(label: str, variant: str, known: frozenset[str]) -> Refused:
     close = nearest(variant, known)
     listed = ", ".join(f"`{name}`" for name in sorted(known))
     hint = f"Did you mean `{close}`?" if close else f"It has {listed}." if known else "Leave `variant` out."
-    return Refused("SDF307", f"{label} has no weights of the variant `{variant}`", hint=hint, field="variant")
+    said = f"no weights of the variant `{variant}`"
+    if not variant:
+        said, hint = "no weights but of a variant", f"Write `variant: {min(known)}`."
+    return Refused("SDF307", f"{label} has {said}", hint=hint, field="variant")

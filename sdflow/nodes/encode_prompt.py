@@ -49,7 +49,7 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
     negative_2: Text | None = None
     """Another negative prompt for SDXL's second text encoder; left out, it reads the same."""
     clip_skip: int = Field(0, ge=0, le=12)
-    """Layers of the text encoders to skip at their ends. For Stable Diffusion 1 is what A1111 calls clip skip 2.
+    """Layers of the text encoders to skip at their ends. With SD 1.x and 2.x, 1 is what A1111 calls clip skip 2.
     Negative prompts skip them with a1111 and comfy; in diffusers they never do."""
     weighting: Weighting = "plain"
     """The language of the prompts: plain takes brackets as text; a1111, comfy and compel weigh words."""

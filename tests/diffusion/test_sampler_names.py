@@ -85,6 +85,9 @@ def test_every_name_title_and_alias_finds_its_row() -> None:
         "euler_cfg_pp",
         "heunpp2",
         "res_multistep",
+        "Euler SGM Uniform",
+        "Euler a SGM Uniform",
+        "sgm_uniform",
     ],
 )
 def test_names_without_a_true_equivalent_are_refused_with_the_reason_and_what_comes_near(name: str) -> None:

@@ -124,7 +124,7 @@ def test_a_model_of_a_variant_alone_names_it(resolve: Resolve, pipeline: Path) -
     with pytest.raises(ModelError) as caught:
         resolve("./pipeline")
     assert [it.problem.code for it in caught.value.findings] == ["SDF307"]
-    assert caught.value.problems[0].hint == "It has `fp16`."
+    assert caught.value.problems[0].hint == "Write `variant: fp16`."
 
 
 def test_pickles_only_where_there_is_nothing_else(resolve: Resolve, pipeline: Path) -> None:

@@ -54,6 +54,27 @@ _REFUSED: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         "is for models that predict a flow; Stable Diffusion predicts noise or v",
         ("euler", "heun"),
     ),
+    "SGM Uniform": (
+        (
+            "sgm-uniform",
+            *(
+                f"{sampler}-sgm-uniform"
+                for sampler in (
+                    "euler",
+                    "euler-a",
+                    "euler-ancestral",
+                    "dpm++-2m",
+                    "dpm++-2m-sde",
+                    "dpm++-sde",
+                    "ddim",
+                    "unipc",
+                    "lcm",
+                )
+            ),
+        ),
+        "has timesteps between whole numbers, and the spacings of diffusers round them",
+        ("euler-trailing", "dpm++-2m-trailing"),
+    ),
     "CFG++": (
         (
             "ddim-cfg++",
