@@ -27,6 +27,8 @@ NAMES: Mapping[str, str] = {
     "decode": "image",
     "preview": "states",
     "upscale": "larger",
+    "load-upscaler": "esrgan",
+    "upscale-with-model": "sharper",
     "upscale-latent": "larger-latent",
     "load-latent": "kept",
     "crop-latent": "left-half",
@@ -39,6 +41,7 @@ NAMES: Mapping[str, str] = {
     "add-noise": "grainy",
     "vary-noise": "variation",
     "batch-images": "pictures",
+    "animate": "film",
     "select-images": "chosen",
     "grid": "sheet",
 }
@@ -50,6 +53,7 @@ SOURCES: Mapping[str, str] = {
     "Latent": "$noise",
     "Image": "$image",
     "Trajectory": "$sample.trajectory",
+    "Upscaler": "$esrgan",
 }
 """Where an input of each kind comes from."""
 
@@ -93,6 +97,8 @@ _FIELDS: Mapping[str, Mapping[str, Json]] = {
     "denoise": {"sampler": "unipc", "steps": 25, "guidance": 7.5},
     "preview": {"every": 5},
     "upscale": {"factor": 2},
+    "load-upscaler": {"source": "./RealESRGAN_x4plus.pth"},
+    "upscale-with-model": {"tile": 512},
     "upscale-latent": {"factor": 1.5},
     "load-latent": {"path": "latent.safetensors"},
     "crop-latent": {"width": 256, "height": 512},
@@ -103,6 +109,7 @@ _FIELDS: Mapping[str, Mapping[str, Json]] = {
     "add-noise": {"seed": 5, "strength": 0.1},
     "vary-noise": {"seed": 5, "strength": 0.2},
     "select-images": {"items": [0, 2]},
+    "animate": {"fps": 8, "hold": 2},
     "grid": {"columns": 3},
 }
 

@@ -13,7 +13,16 @@ from sdflow.graph.build import GraphOutput
 from sdflow.graph.keys import Keyed
 from sdflow.graph.outputs import file_name
 from sdflow.graph.plan import Plan
-from sdflow.values import Image, ImageSpec, Mask, MaskSpec, StoredValue, digest_of_json
+from sdflow.values import (
+    Animation,
+    AnimationSpec,
+    Image,
+    ImageSpec,
+    Mask,
+    MaskSpec,
+    StoredValue,
+    digest_of_json,
+)
 
 Texts: TypeAlias = "Mapping[str, str]"
 
@@ -55,7 +64,9 @@ class OutputWriter:
             relative = file_name(output.path, index)
             path = self.folder / relative
             texts = (
-                self.texts(output, index, environment) if isinstance(planned, ImageSpec | MaskSpec) else {}
+                self.texts(output, index, environment)
+                if isinstance(planned, ImageSpec | MaskSpec | AnimationSpec)
+                else {}
             )
             digest = digest_of_json([key, output.wire.port, index, dict(texts)])
             fresh = not self.written.is_right(path, digest)
@@ -66,6 +77,7 @@ class OutputWriter:
             self.listener(OutputWritten(str(path), self.plan.graph.nodes[output.wire.node].name, fresh))
 
     def _write_one(self, value: StoredValue, index: int, path: Path, texts: Texts) -> None:
+        from sdflow.pictures.animation import write_animation
         from sdflow.pictures.atomic import write_atomically
         from sdflow.pictures.mask import picture_of
         from sdflow.pictures.write import write
@@ -73,5 +85,7 @@ class OutputWriter:
         if isinstance(value, Image | Mask):
             picture = picture_of(value) if isinstance(value, Mask) else value
             write(picture, path, index=index, texts=texts)
+        elif isinstance(value, Animation):
+            write_animation(value, path, texts)
         else:
             write_atomically(path, value.encode().to_bytes())

@@ -1,14 +1,15 @@
 """Whether what is asked for can be written under the name it is given; and the names of a batch's files."""
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from sdflow.graph.build import Graph, GraphOutput
 from sdflow.graph.infer import Inferred
 from sdflow.problems import Problem, UserError
-from sdflow.values import ImageSpec, MaskSpec
+from sdflow.values import AnimationSpec, ImageSpec, MaskSpec
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+ANIMATIONS = (".gif", ".webp", ".mp4")
 TENSORS = ".safetensors"
 _PART = re.compile(r"\{\{|\}\}|\{index(?::0?(\d{1,2})d)?\}")
 
@@ -43,16 +44,37 @@ def check_outputs(graph: Graph, inferred: Inferred) -> None:
 def _problems(output: GraphOutput, inferred: Inferred) -> list[Problem]:
     kind, extension = output.wire.kind, PurePosixPath(output.path).suffix.lower()
     planned = inferred[output.wire.node][output.wire.port]
-    wanted = {"Image": PICTURES, "Mask": PICTURES, "Latent": (TENSORS,), "Conditioning": (TENSORS,)}.get(kind)
+    wanted = {
+        "Image": PICTURES,
+        "Mask": PICTURES,
+        "Latent": (TENSORS,),
+        "Conditioning": (TENSORS,),
+        "Animation": ANIMATIONS,
+    }.get(kind)
     if wanted is None:
         hint = "decode it, or write what is made from it"
         return [Problem("SDF212", f"a {kind} cannot be written to a file", output.position, hint=hint)]
     if extension not in wanted:
         message = f"{kind} cannot be written as {extension or 'a file without an extension'}"
-        return [Problem("SDF212", message, output.position, hint=f"extensions for it: {', '.join(wanted)}")]
+        hint = f"extensions for it: {', '.join(wanted)}"
+        if kind == "Image" and extension in ANIMATIONS:
+            hint = "an animate node makes an animation of a batch"
+        return [Problem("SDF212", message, output.position, hint=hint)]
+    if isinstance(planned, AnimationSpec):
+        return _of_animation(output, planned)
     if isinstance(planned, ImageSpec | MaskSpec) and planned.batch > 1 and not has_index(output.path):
         stem = PurePosixPath(output.path)
         hint = f"for example: {stem.with_name(stem.stem + '-{index}' + stem.suffix)}"
         message = f"{planned.batch} pictures cannot be written to one file; the path needs {{index}}"
         return [Problem("SDF213", message, output.position, hint=hint)]
+    return []
+
+
+def _of_animation(output: GraphOutput, planned: AnimationSpec) -> list[Problem]:
+    from sdflow.pictures.animation import check_animation
+
+    try:
+        check_animation(Path(output.path), planned)
+    except UserError as error:
+        return [problem.placed(output.position) for problem in error.problems]
     return []

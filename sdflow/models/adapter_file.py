@@ -16,10 +16,15 @@ from sdflow.models.tree import Tree
 USUAL = {
     "lora": ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"),
     "embedding": ("learned_embeds.safetensors", "learned_embeds.bin"),
+    "upscaler": ("model.safetensors", "model.pth"),
 }
 """What diffusers calls the file of each kind of adapter."""
 
-_NAMES: Mapping[str, Kind] = {"lora": "LoRA", "embedding": "textual inversion"}
+_NAMES: Mapping[str, Kind] = {
+    "lora": "LoRA",
+    "embedding": "textual inversion",
+    "upscaler": "upscaler",
+}
 _ENDINGS = (".safetensors", (".bin", ".pt", ".pth", ".ckpt"))
 
 

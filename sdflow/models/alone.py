@@ -7,6 +7,7 @@ from sdflow.models.context import Context
 from sdflow.models.place import Place, open_listed, open_place
 from sdflow.models.refused import Finding, ModelError, Refused
 from sdflow.models.request import ComponentRequest
+from sdflow.models.upscaler_file import find_upscaler
 from sdflow.values import Component
 
 
@@ -18,6 +19,8 @@ def describe_component(request: ComponentRequest, context: Context, device: Devi
     """
     dtype = device.default_dtype if request.dtype == "auto" else request.dtype
     try:
+        if request.role == "upscaler":
+            return find_upscaler(request.place, dtype, context)
         return _found(request, dtype, context).component
     except Refused as error:
         field = (request.field, error.field) if request.field else (error.field,)

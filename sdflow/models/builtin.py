@@ -13,13 +13,14 @@ from sdflow.models.shared_tree import SharedTree
 from sdflow.models.tree import FolderTree, Memo, Tree
 from sdflow.problems import nearest
 
-Kind: TypeAlias = Literal["model", "VAE", "ControlNet", "LoRA", "textual inversion"]
+Kind: TypeAlias = Literal["model", "VAE", "ControlNet", "LoRA", "textual inversion", "upscaler"]
 _NODES: Mapping[Kind, str] = {
     "model": "load-model",
     "VAE": "load-model (as its vae)",
     "ControlNet": "load-controlnet",
     "LoRA": "apply-lora",
     "textual inversion": "load-embedding",
+    "upscaler": "load-upscaler",
 }
 
 

@@ -14,6 +14,7 @@ import torch
 
 from sdflow.models.checkpoint.convert import converted
 from sdflow.models.checkpoint.taesd import TAESD, diffusers_name
+from sdflow.models.load_upscaler import load_upscaler
 from sdflow.models.state_dict import fit_keys, read_weights
 from sdflow.problems import NodeFailedError
 from sdflow.values import Component
@@ -34,8 +35,11 @@ def load_component(component: Component, device: str) -> tuple[Any, int]:
     try:
         if component.role.startswith("tokenizer"):
             return _tokenizer(component, folder), 0
-        module = _on_meta(component)
-        _give_weights(module, component, folder, torch.device(device))
+        if component.role == "upscaler":
+            module: torch.nn.Module = load_upscaler(component, folder).to(device)
+        else:
+            module = _on_meta(component)
+            _give_weights(module, component, folder, torch.device(device))
     except OSError as error:
         raise NodeFailedError(f"the {name} of {component.location.source} cannot be read: {error}") from error
     module.eval()

@@ -48,7 +48,7 @@ class AdapterRequest:
     `file` is what diffusers calls `weight_name`; `sha256` is what the file must have.
     """
 
-    kind: Literal["lora", "embedding"]
+    kind: Literal["lora", "embedding", "upscaler"]
     source: str
     file: str | None = None
     revision: str | None = None

@@ -4,6 +4,7 @@ from functools import cache
 
 from sdflow.graph.registry import Registry, third_party_types
 from sdflow.nodes.add_noise import AddNoise
+from sdflow.nodes.animate import Animate
 from sdflow.nodes.apply_lora import ApplyLora
 from sdflow.nodes.average_conditioning import AverageConditioning
 from sdflow.nodes.batch_images import BatchImages
@@ -27,6 +28,7 @@ from sdflow.nodes.load_image import LoadImage
 from sdflow.nodes.load_latent import LoadLatent
 from sdflow.nodes.load_mask import LoadMask
 from sdflow.nodes.load_model import LoadModel
+from sdflow.nodes.load_upscaler import LoadUpscaler
 from sdflow.nodes.preview import Preview
 from sdflow.nodes.regional_conditioning import RegionalConditioning
 from sdflow.nodes.resize_image import ResizeImage
@@ -35,6 +37,7 @@ from sdflow.nodes.select_images import SelectImages
 from sdflow.nodes.select_latents import SelectLatents
 from sdflow.nodes.upscale import Upscale
 from sdflow.nodes.upscale_latent import UpscaleLatent
+from sdflow.nodes.upscale_with_model import UpscaleWithModel
 from sdflow.nodes.vary_noise import VaryNoise
 from sdflow.nodes.zero_conditioning import ZeroConditioning
 
@@ -59,6 +62,8 @@ BUILT_IN = (
     Decode,
     Preview,
     Upscale,
+    LoadUpscaler,
+    UpscaleWithModel,
     UpscaleLatent,
     LoadLatent,
     CropLatent,
@@ -72,6 +77,7 @@ BUILT_IN = (
     VaryNoise,
     BatchImages,
     SelectImages,
+    Animate,
     Grid,
 )
 

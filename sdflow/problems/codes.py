@@ -182,6 +182,15 @@ CODES: dict[str, Code] = {
     # 36x: other input files
     "SDF367": Code("no such latent", "The file of a latent does not exist, or cannot be read."),
     "SDF368": Code("not a latent", "The file holds something else than a latent that sdflow has written."),
+    "SDF369": Code("not an upscaler", "The file holds something else than a network for pictures in colour."),
+    "SDF370": Code(
+        "scale unknown", "How much larger a network makes pictures is not known, or another number."
+    ),
+    "SDF371": Code("upscalers need a package", "Upscalers are read by spandrel, which is not installed."),
+    "SDF372": Code(
+        "an animation cannot be written so",
+        "GIF is slow, MP4 takes even sides and does not say how often it is shown.",
+    ),
     # 60x: devices
     "SDF601": Code("unknown device", "A device is `auto`, `cpu`, `cuda`, `cuda:1` and so on, or `mps`."),
     "SDF602": Code("no NVIDIA driver", "CUDA was asked for on a machine without a working NVIDIA driver."),
@@ -270,6 +279,7 @@ CODES: dict[str, Code] = {
         "unknown textual inversion",
         "A prompt calls an embedding that no `load-embedding` has put on the model.",
     ),
+    "SDF445": Code("video needs a package", "MP4 is written by ffmpeg, through the package imageio-ffmpeg."),
     # 5xx: the store
     "SDF501": Code(
         "no room in the store", "The disk or the quota is full. What was stored before is still there."

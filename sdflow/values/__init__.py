@@ -1,6 +1,7 @@
 """What flows along the wires: frozen values, each with its stored form, and what is known of them before."""
 
 from sdflow.values.adapter import FAMILIES, AdapterFacts
+from sdflow.values.animation import Animation
 from sdflow.values.beside import Inpaint, LowResolution
 from sdflow.values.conditioning import Conditioning, Entry
 from sdflow.values.encoded import Encoded, RawTensor
@@ -21,6 +22,7 @@ from sdflow.values.spec import (
     ALWAYS,
     CLEAN,
     NOISE,
+    AnimationSpec,
     Area,
     ConditioningSpec,
     EntrySpec,
@@ -35,6 +37,7 @@ from sdflow.values.spec import (
     TrajectorySpec,
 )
 from sdflow.values.trajectory import State, Trajectory
+from sdflow.values.upscaler import Upscaler
 
 __all__ = [
     "ALWAYS",
@@ -43,6 +46,8 @@ __all__ = [
     "NOISE",
     "Adapter",
     "AdapterFacts",
+    "Animation",
+    "AnimationSpec",
     "Area",
     "Component",
     "Conditioning",
@@ -71,6 +76,7 @@ __all__ = [
     "Tokens",
     "Trajectory",
     "TrajectorySpec",
+    "Upscaler",
     "WeightFile",
     "canonical_json",
     "decode",

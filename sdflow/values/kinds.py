@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
+from sdflow.values.animation import Animation
 from sdflow.values.conditioning import Conditioning
 from sdflow.values.encoded import Encoded
 from sdflow.values.image import Image, Mask
@@ -24,6 +25,7 @@ class StoredValue(Protocol):
 Decoder: TypeAlias = Callable[[Encoded], StoredValue]
 
 DECODERS: Mapping[str, Decoder] = {
+    Animation.kind: Animation.decode,
     Conditioning.kind: Conditioning.decode,
     Image.kind: Image.decode,
     Latent.kind: Latent.decode,

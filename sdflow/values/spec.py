@@ -197,6 +197,23 @@ class TrajectorySpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AnimationSpec:
+    """So many frames of `height` × `width` pixels, and how they are shown (`Animation`)."""
+
+    frames: int
+    height: int
+    width: int
+    fps: float
+    hold: float = 0.0
+    loop: int | None = None
+    kind: Literal["Animation"] = "Animation"
+
+    def __str__(self) -> str:
+        seconds = self.frames / self.fps + self.hold
+        return f"{self.frames} frames {self.width}×{self.height}, {seconds:.1f} s"
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """A text as a tokenizer divides it, without the two tokens at its ends; `starts` are places in the text."""
 
@@ -204,4 +221,4 @@ class Tokens:
     starts: tuple[int, ...]
 
 
-Spec: TypeAlias = LatentSpec | ImageSpec | MaskSpec | ConditioningSpec | TrajectorySpec
+Spec: TypeAlias = LatentSpec | ImageSpec | MaskSpec | ConditioningSpec | TrajectorySpec | AnimationSpec

@@ -36,6 +36,7 @@ nodes:
   left-half: {type: crop-latent, latent: $sample, width: 256, height: 512}
   larger-latent: {type: upscale-latent, latent: $sample}
   larger: {type: upscale, image: $image}
+  esrgan: {type: load-upscaler, source: ./esrgan.pth}
 """
 
 

@@ -34,6 +34,7 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
     ),
     "few-steps": (("model=builtin:tiny-xl", "size=64"), {"few-steps-2-42.png": (64, 64)}),
     "watch-it-denoise": (("model=builtin:tiny", "steps=10", "size=64"), {"watch-it-denoise.png": None}),
+    "animation": (("model=builtin:tiny", *SMALL), {"animation-42.gif": (64, 64)}),
     "regions": (("model=builtin:tiny", *SMALL), {"regions-5.png": (64, 64)}),
     "inpaint": (
         ("model=builtin:tiny-inpaint", "width=96", "height=64", "steps=4"),
@@ -93,7 +94,7 @@ def test_a_recipe_makes_its_pictures(session: Session, assets: Path, tmp_path: P
         with Pillow.open(result.files[path]) as picture:
             assert size is None or picture.size == size
             assert len(set(picture.convert("L").tobytes())) > 20, "a picture of one colour is none"
-            assert {"sdflow", "parameters"} <= picture.info.keys()
+            assert path.endswith(".gif") or {"sdflow", "parameters"} <= picture.info.keys()
 
 
 @pytest.mark.parametrize("name", sorted(set(CASES) - {"quickstart"}))

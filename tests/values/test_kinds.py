@@ -11,6 +11,7 @@ from sdflow.store import Store
 from sdflow.values import (
     CLEAN,
     NOISE,
+    Animation,
     Area,
     Conditioning,
     Encoded,
@@ -55,6 +56,9 @@ def values() -> dict[str, StoredValue]:
                 latent().streams,
                 noise=torch.randn(2, 4, 3, 5),
             ),
+        ),
+        "animation": Animation(
+            Image(rng.integers(0, 255, (3, 4, 6, 3), dtype=np.uint8)), 12.5, hold=1.0, loop=2
         ),
         "beside a small picture": replace(
             latent(), beside=LowResolution(torch.randn(2, 3, 3, 5), torch.tensor([20]))
