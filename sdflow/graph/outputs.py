@@ -71,7 +71,7 @@ def _problems(output: GraphOutput, inferred: Inferred) -> list[Problem]:
 
 
 def _of_animation(output: GraphOutput, planned: AnimationSpec) -> list[Problem]:
-    from sdflow.pictures.animation import check_animation
+    from sdflow.values.animation_files import check_animation
 
     try:
         check_animation(Path(output.path), planned)

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageSequence
 
-from sdflow.pictures.animation import check_animation, durations, write_animation
+from sdflow.pictures.animation import durations, write_animation
 from sdflow.pictures.texts import texts_of
 from sdflow.problems import UserError
 from sdflow.values import Animation, AnimationSpec, Image
+from sdflow.values.animation_files import check_animation
 
 
 def film(
@@ -108,7 +109,7 @@ def test_what_a_file_cannot_hold_is_refused(name: str, spec: AnimationSpec, says
 
 
 def test_without_ffmpeg_the_hint_is_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdflow.pictures.animation.find_spec", lambda _name: None)
+    monkeypatch.setattr("sdflow.values.animation_files.find_spec", lambda _name: None)
     with pytest.raises(UserError) as refused:
         check_animation(Path("a.mp4"), AnimationSpec(3, 8, 8, 8.0))
     assert refused.value.problems[0].code == "SDF445"
