@@ -20,7 +20,7 @@ class Evaluation:
         leaves of it: what the pipelines count in when they begin or end something at a fraction.
     timestep: int64 or float32[], as the UNet is given it.
     scaled: float[copies · batch, channels, h, w], the latent at the scale of the UNet, without what an inpainting UNet
-        is shown beside it; copies are those of the guidance, the entries of the negative side first.
+        is shown beside it; the guidance's `sides` say which copies belong to the prompt.
     guidance: embeddings, pooled embeddings and sizes of the step, in the same order.
     """
 

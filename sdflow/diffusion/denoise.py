@@ -9,8 +9,12 @@ import torch
 
 from sdflow.composition import Json
 from sdflow.diffusion.aid import Aid, Evaluation, merged, opened
+from sdflow.diffusion.freeu import FreeU, with_freeu
 from sdflow.diffusion.guidance import Guidance
+from sdflow.diffusion.kinds_of_guidance import kind_of
 from sdflow.diffusion.micro import Micro
+from sdflow.diffusion.pag import Pag
+from sdflow.diffusion.pag_attention import perturbed, perturbed_layers
 from sdflow.diffusion.regions import refuse_gaps
 from sdflow.diffusion.samplers.history import History
 from sdflow.diffusion.samplers.run import SamplerRun
@@ -18,7 +22,7 @@ from sdflow.diffusion.samplers.sampler import Sampler
 from sdflow.diffusion.samplers.steps import StepRange, evaluations_per_step, level_after, step_range
 from sdflow.diffusion.shown import shown_beside
 from sdflow.diffusion.streams import draw_from, generators_of, states_of
-from sdflow.values import Conditioning, Latent, State
+from sdflow.values import Conditioning, Latent, SmallLatent, State
 
 _SCALE = "scale"
 
@@ -38,6 +42,8 @@ class DenoiseRequest:
     eta: 0 to 1, noise that DDIM and TCD add at each step.
     timesteps: one for each of the steps, in place of the sampler's own.
     micro: the sizes that an SDXL UNet is told; None for others.
+    freeu, pag: FreeU and perturbed-attention guidance; None is none.
+    image_guidance: how closely to keep to a picture that is edited; None for UNets that are shown none.
     """
 
     latent: Latent
@@ -54,6 +60,9 @@ class DenoiseRequest:
     attention_slicing: bool = False
     timesteps: tuple[int, ...] = ()
     micro: Micro | None = None
+    freeu: FreeU | None = None
+    pag: Pag | None = None
+    image_guidance: float | None = None
 
 
 def denoise(
@@ -102,7 +111,7 @@ def denoise(
     dtype = unet.dtype if dtype is None else dtype
     sampling = _Sampling(request, part, unet, aids=aids, device=target, dtype=dtype)
     attention = _attention(unet, sliced=request.attention_slicing)
-    with torch.inference_mode(), attention, opened(aids, unet):
+    with torch.inference_mode(), attention, with_freeu(unet, request.freeu), opened(aids, unet):
         first = sampling.begin(resume)
         if resume is None and capture(first):
             with _ordinary_tensors():
@@ -131,7 +140,9 @@ class _Sampling:
     ) -> None:
         self._request, self._part, self._unet, self._aids = request, part, unet, aids
         self._device, self._dtype = device, dtype
+        self._perturbed = () if request.pag is None else perturbed_layers(unet, request.pag)
         batch, _, height, width = request.latent.samples.shape
+        kind, options = kind_of(request.pag, request.image_guidance)
         self._guidance = Guidance(
             request.conditioning,
             unet,
@@ -142,6 +153,9 @@ class _Sampling:
             device=device,
             dtype=dtype,
             micro=request.micro,
+            kind=kind,
+            options=options,
+            upscales=isinstance(request.latent.beside, SmallLatent),
         )
 
     def begin(self, resume: State | None) -> int:
@@ -202,13 +216,15 @@ class _Sampling:
             given = torch.cat([sample] * guidance.copies) if guidance.copies > 1 else sample
             scaled = run.scheduler.scale_model_input(given, timestep)
             evaluation = self._evaluation(step, place, timestep, scaled)
-            prediction = self._unet(
-                self._shown.with_latent(scaled),
-                timestep,
-                **self._arguments(evaluation),
-                return_dict=False,
-            )[0]
-            sample = run.step(self._number, guidance.combine(prediction), sample)
+            with perturbed(self._perturbed, guidance.perturbed, guidance.copies):
+                output = self._unet(
+                    self._shown.with_latent(scaled, guidance),
+                    self._shown.timestep(timestep, run),
+                    **self._arguments(evaluation),
+                    return_dict=False,
+                )[0]
+            prediction = self._shown.predicted(output, given, timestep, run)
+            sample = run.step(self._number, guidance.combine(prediction, timestep), sample)
             sample = self._shown.put_back(sample, self._number, run)
             self._number += 1
         self._sample = sample

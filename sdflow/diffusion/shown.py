@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
+from sdflow.diffusion.guidance import StepGuidance
 from sdflow.diffusion.samplers.run import SamplerRun
 from sdflow.diffusion.streams import draw_from, generators_of
-from sdflow.values import Inpaint, Latent, LowResolution
+from sdflow.values import Beside, Inpaint, Latent, LowResolution, SmallLatent, ToEdit
 
 _WITH_MASK = 9
 """Input channels of a UNet that is shown the mask and the masked picture: four, one and four."""
@@ -17,9 +18,23 @@ _WITH_MASK = 9
 class Shown:
     """Nothing beside the latent: text to image, and image to image."""
 
-    def with_latent(self, scaled: torch.Tensor) -> torch.Tensor:
-        """What the UNet takes, for float[n · batch, channels, h, w] at its scale."""
+    def with_latent(self, scaled: torch.Tensor, guidance: StepGuidance) -> torch.Tensor:  # noqa: ARG002  # others need it
+        """What the UNet takes, for float[copies · batch, channels, h, w] at its scale."""
         return scaled
+
+    def timestep(self, timestep: torch.Tensor, run: SamplerRun) -> torch.Tensor:  # noqa: ARG002  # as above
+        """What the UNet is told of the noise."""
+        return timestep
+
+    def predicted(
+        self,
+        output: torch.Tensor,
+        given: torch.Tensor,  # noqa: ARG002  # as above
+        timestep: torch.Tensor,  # noqa: ARG002
+        run: SamplerRun,  # noqa: ARG002
+    ) -> torch.Tensor:
+        """The prediction as the sampler takes it, float[copies · batch, channels, h, w], for latents `given`."""
+        return output
 
     def options(self, rows: int) -> dict[str, torch.Tensor]:  # noqa: ARG002  # others need it
         """More arguments for the UNet, for so many rows."""
@@ -37,7 +52,7 @@ class Shown:
         """Whether an encoded picture is forgotten, and the run begins with noise alone."""
         return False
 
-    def beside(self) -> Inpaint | LowResolution | None:
+    def beside(self) -> Beside | None:
         """What the next part of a split run needs."""
         return None
 
@@ -50,7 +65,7 @@ class ShownSmallPicture(Shown):
     device: torch.device
     dtype: torch.dtype
 
-    def with_latent(self, scaled: torch.Tensor) -> torch.Tensor:
+    def with_latent(self, scaled: torch.Tensor, guidance: StepGuidance) -> torch.Tensor:  # noqa: ARG002  # as above
         """The latent with the small picture in channels of its own."""
         picture = self.given.picture.to(device=self.device, dtype=self.dtype)
         return torch.cat([scaled, _repeated(picture, len(scaled))], dim=1)
@@ -60,6 +75,64 @@ class ShownSmallPicture(Shown):
         return {"class_labels": self.given.noise_level.to(self.device).repeat(rows)}
 
     def beside(self) -> LowResolution:
+        """The same."""
+        return self.given
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSmallLatent(Shown):
+    """A latent of half the sides, in as many channels as the latent has, for the latent upscaler.
+
+    Its UNet is told a sigma, and its output is preconditioned as in table 1 of arXiv:2206.00364.
+    """
+
+    given: SmallLatent
+    device: torch.device
+    dtype: torch.dtype
+
+    def with_latent(self, scaled: torch.Tensor, guidance: StepGuidance) -> torch.Tensor:
+        """The latent with the small one, each element of it in four places."""
+        small = torch.cat([self.given.small.to(device=self.device, dtype=self.dtype)] * guidance.copies)
+        return torch.cat(
+            [scaled, torch.nn.functional.interpolate(small, scale_factor=2, mode="nearest")], dim=1
+        )
+
+    def timestep(self, timestep: torch.Tensor, run: SamplerRun) -> torch.Tensor:  # noqa: ARG002  # as declared
+        """A quarter of the logarithm of sigma."""
+        return torch.log(run.sigma()) * 0.25
+
+    def predicted(
+        self, output: torch.Tensor, given: torch.Tensor, timestep: torch.Tensor, run: SamplerRun
+    ) -> torch.Tensor:
+        """The clean latent, from an output whose last channel nobody needs."""
+        sigma = run.sigma()
+        kept = 1 / (sigma**2 + 1)
+        predicted: torch.Tensor = (
+            kept * given + run.scheduler.scale_model_input(sigma, timestep) * output[:, :-1]
+        )
+        return predicted
+
+    def beside(self) -> SmallLatent:
+        """The same."""
+        return self.given
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPicture(Shown):
+    """A picture to edit, in as many channels as the latent has; some copies see zeros in its place."""
+
+    given: ToEdit
+    device: torch.device
+    dtype: torch.dtype
+
+    def with_latent(self, scaled: torch.Tensor, guidance: StepGuidance) -> torch.Tensor:
+        """The latent with the picture, but for the last copies."""
+        picture = self.given.picture.to(device=self.device, dtype=self.dtype)
+        unshown = [torch.zeros_like(picture)] * guidance.unshown
+        pictures = torch.cat([picture] * (guidance.copies - guidance.unshown) + unshown)
+        return torch.cat([scaled, pictures], dim=1)
+
+    def beside(self) -> ToEdit:
         """The same."""
         return self.given
 
@@ -83,7 +156,7 @@ class ShownMask(Shown):
     trained: bool
     full: bool
 
-    def with_latent(self, scaled: torch.Tensor) -> torch.Tensor:
+    def with_latent(self, scaled: torch.Tensor, guidance: StepGuidance) -> torch.Tensor:  # noqa: ARG002  # as above
         """The latent; for a UNet of nine channels with mask and masked picture."""
         if not self.trained:
             return scaled
@@ -131,6 +204,10 @@ def shown_beside(
     beside = latent.beside
     if isinstance(beside, LowResolution):
         return ShownSmallPicture(beside, device, dtype), generators_of(latent.streams)
+    if isinstance(beside, SmallLatent):
+        return ShownSmallLatent(beside, device, dtype), generators_of(latent.streams)
+    if isinstance(beside, ToEdit):
+        return ShownPicture(beside, device, dtype), generators_of(latent.streams)
     if not isinstance(beside, Inpaint):
         return Shown(), generators_of(latent.streams)
     trained = channels == _WITH_MASK

@@ -21,8 +21,9 @@ from sdflow.prompts.fragments import PromptError, Weighting
 from sdflow.prompts.moments import Moment, chunk_counts, moments
 from sdflow.values import Conditioning, Entry
 
-Reading: TypeAlias = Literal["last", "penultimate"]
-"""Which hidden state is taken: the last, normed (Stable Diffusion), or the one before the last layer (SDXL)."""
+Reading: TypeAlias = Literal["last", "penultimate", "unnormed"]
+"""Which hidden state is taken: the last, normed (Stable Diffusion); the one before the last layer (SDXL); or the last
+as it comes, with the normed one of the end as pooled text (the latent upscaler)."""
 Texts: TypeAlias = Sequence[str]
 """One text for all items, or one for each."""
 
@@ -185,6 +186,9 @@ def _states(
         output = module(ids, attention_mask=mask, output_hidden_states=True)
         pooled = output[0] if output[0].ndim == 2 else None  # noqa: PLR2004  # batch and features
         return output.hidden_states[-(clip_skip + 2)], pooled
+    if reading == "unnormed":
+        output = module(ids, attention_mask=mask, output_hidden_states=True)
+        return output.hidden_states[-(clip_skip + 1)], output.pooler_output
     if not clip_skip:
         return module(ids, attention_mask=mask)[0], None
     states = module(ids, attention_mask=mask, output_hidden_states=True).hidden_states

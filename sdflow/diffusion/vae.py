@@ -102,6 +102,28 @@ def encode_pictures(
     return tuple(samples.to("cpu", torch.float32).clone() for samples in scaled)
 
 
+def encode_means(
+    vae: Any,
+    pictures: torch.Tensor,
+    space: LatentSpace,
+    *,
+    scaled: bool,
+    device: str | torch.device = "cpu",
+) -> torch.Tensor:
+    """The likeliest latents of pictures float32[batch, 3, h, w], drawn by no lot: float32, on the CPU.
+
+    `scaled` says whether they are brought to the scale of the model's latents.
+    """
+    own: torch.dtype = vae.dtype
+    with torch.inference_mode(), _precision(vae, space, encoding=True) as dtype:
+        found = [vae.encode(picture.to(device=device, dtype=dtype)) for picture in torch.split(pictures, 1)]
+        modes = [it.latent_dist.mode() if hasattr(it, "latent_dist") else it.latents for it in found]
+        samples = torch.cat(modes).to(own)
+        if scaled:
+            samples = samples * vae.config.scaling_factor
+    return samples.to("cpu", torch.float32).clone()
+
+
 def _drawn(output: Any, generator: torch.Generator) -> torch.Tensor:
     """A latent from what an autoencoder gives: by lot from a posterior; a tiny autoencoder knows just one."""
     if hasattr(output, "latent_dist"):

@@ -3,7 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from sdflow.lint.guidance import guidance_of_few_steps, negative_without_effect
+from sdflow.lint.guidance import (
+    guidance_of_few_steps,
+    image_guidance_without_effect,
+    negative_without_effect,
+)
 from sdflow.lint.params import random_seed, unused_params
 from sdflow.lint.pinning import unpinned
 from sdflow.lint.prompts import repeated_words, unclosed_brackets, weights_as_text
@@ -19,6 +23,7 @@ RULES: tuple[Rule, ...] = (
     unclosed_brackets,
     repeated_words,
     negative_without_effect,
+    image_guidance_without_effect,
     guidance_of_few_steps,
     unusual_steps,
     unlike_native,

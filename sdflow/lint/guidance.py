@@ -24,12 +24,25 @@ def negative_without_effect(subject: Subject) -> Iterator[Problem]:
             yield finding(item, ("negative",), "SDF803", message, "Leave it out, or set guidance above 1.")
 
 
+def image_guidance_without_effect(subject: Subject) -> Iterator[Problem]:
+    """SDF803: guidance by a picture beside a guidance of 1 or less, which switches both off."""
+    for item, node in subject.nodes(Denoise):
+        if node.image_guidance is not None and node.guidance <= 1:
+            message = f"image-guidance has no effect at a guidance of {node.guidance:g}"
+            hint = "Leave it out, or set guidance above 1."
+            yield finding(item, ("image-guidance",), "SDF803", message, hint)
+
+
 def guidance_of_few_steps(subject: Subject) -> Iterator[Problem]:
-    """SDF808: a sampler for few steps with much guidance, which burns pictures.
+    """SDF808: a sampler for few steps with much guidance, of prompts or of attention, which burns pictures.
 
     A model that was distilled with its guidance takes it as an input and is left alone.
     """
     for item, node in subject.nodes(Denoise):
+        if node.pag is not None and sampler_name(node.sampler) in FEW_STEP_SAMPLERS:
+            message = f"perturbed-attention guidance is much for {sampler_name(node.sampler)}"
+            hint = "Few-step models are made for little guidance of any kind: leave pag out."
+            yield finding(item, ("pag",), "SDF808", message, hint)
         model = subject.model_of(item)
         if sampler_name(node.sampler) not in FEW_STEP_SAMPLERS or node.guidance <= _MOST_FOR_FEW_STEPS:
             continue

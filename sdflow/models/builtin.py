@@ -57,6 +57,12 @@ def _write_tiny(folder: Path, in_channels: int = 4) -> object:
     return write_tiny(folder, in_channels=in_channels)
 
 
+def _write_tiny_x2(folder: Path) -> object:
+    from sdflow.models.tiny_x2 import write_tiny_x2
+
+    return write_tiny_x2(folder)
+
+
 def _write_tiny_xl(folder: Path) -> object:
     from sdflow.models.tiny_xl import write_tiny_xl
 
@@ -83,7 +89,11 @@ BUILTINS: Mapping[str, Builtin] = {
     "tiny-inpaint": Written(
         1, "the same, of a model that paints into pictures", partial(_write_tiny, in_channels=9)
     ),
+    "tiny-edit": Written(
+        1, "the same, of a model that edits pictures by instructions", partial(_write_tiny, in_channels=8)
+    ),
     "tiny-x4": Written(1, "the same, of the x4 upscaler", partial(_write_tiny, in_channels=7)),
+    "tiny-x2": Written(1, "the same, of the latent upscaler", _write_tiny_x2),
     "tiny-xl": Written(1, "random weights in the layout of Stable Diffusion XL", _write_tiny_xl),
     "tiny-xl-refiner": Written(1, "random weights in the layout of its refiner", _write_tiny_refiner),
 }

@@ -19,8 +19,6 @@ SUPPORTED = "sdflow runs Stable Diffusion 1.x, 2.x and XL."
 
 _PIPELINES = (
     ("StableDiffusion3", "a Stable Diffusion 3 model"),
-    ("StableDiffusionLatentUpscale", "a latent upscaler"),
-    ("StableDiffusionInstructPix2Pix", "an InstructPix2Pix model"),
     ("StableDiffusionDepth2Img", "a depth-to-image model"),
     ("StableDiffusionImageVariation", "an image variation model"),
     ("StableDiffusionControlNet", "a ControlNet pipeline"),

@@ -12,13 +12,17 @@ _ROLES = {
     "sdxl-refiner": ("tokenizer_2", "text_encoder_2", "unet", "vae", "scheduler"),
 }
 _UPSCALER = "x4-upscaler"
-_SMALL_PICTURE = 3
-"""Channels that an upscaler is shown beside the latent."""
+X2_UPSCALER = "x2-upscaler"
+EDIT, INPAINT, LOW_RESOLUTION, SMALL_LATENT = "edit", "inpaint", "low-resolution", "small-latent"
+_SHOWN = {3: LOW_RESOLUTION, 4: EDIT, 5: INPAINT}
+"""What a UNet is shown beside the latent, by the channels of it: a small picture, a picture, a mask and a picture."""
 _TRAITS = {"sdxl": True, "sdxl-refiner": False}
 """Whether a negative prompt that is left out is zeros, where no `model_index.json` says so."""
 
 _MOST_NOISE = 350
 """Of the pipeline for the x4 upscaler, where no `model_index.json` says more."""
+_SCALED = "is_cosxl_edit"
+"""Whether a UNet that edits takes the picture at the scale of latents."""
 _SIZES_AND_SCORE = 5
 _SIZES = 6
 
@@ -27,14 +31,28 @@ def family_of(unet: Mapping[str, Json]) -> str:
     """The family of the model that a UNet's configuration belongs to; `sd` where it is none of the known."""
     if unet.get("addition_embed_type") == "text_time":
         return "sdxl-refiner" if pooled_width(unet, _SIZES_AND_SCORE) == text_width(unet) else "sdxl"
-    if unet.get("num_class_embeds") and shown_channels(unet) == _SMALL_PICTURE:
+    if unet.get("num_class_embeds") and shown_beside_of(unet) == LOW_RESOLUTION:
         return _UPSCALER
+    if _upscales_latents(unet):
+        return X2_UPSCALER
     return _FAMILIES.get(text_width(unet), "sd")
 
 
-def shown_channels(unet: Mapping[str, Json]) -> int:
-    """How many channels a UNet is shown beside the latent: 3 are a small picture, 5 a mask and a masked picture."""
-    return whole_number(unet, "in_channels", 4) - whole_number(unet, "out_channels", 4)
+def shown_beside_of(unet: Mapping[str, Json]) -> str | None:
+    """What a UNet is shown beside the latent; empty for nothing, None for what sdflow does not know.
+
+    The latent upscaler has a channel more to predict, which nobody looks at.
+    """
+    if _upscales_latents(unet):
+        return SMALL_LATENT
+    beside = whole_number(unet, "in_channels", 4) - whole_number(unet, "out_channels", 4)
+    return _SHOWN.get(beside) if beside else ""
+
+
+def _upscales_latents(unet: Mapping[str, Json]) -> bool:
+    """Whether a UNet is that of the latent upscaler: told a sigma and not a timestep, and shown a small latent."""
+    sides = whole_number(unet, "in_channels", 4), whole_number(unet, "out_channels", 4)
+    return unet.get("time_embedding_type") == "fourier" and sides == (8, 5)
 
 
 def roles_of(family: str) -> tuple[str, ...]:
@@ -87,7 +105,8 @@ def _traits(family: str, index: Mapping[str, Json]) -> dict[str, Json]:
     written = index.get(name)
     # A pipeline that is made without a word on it has it, as in diffusers; an absent index is another matter.
     default = True if index else _TRAITS[family]
-    return {name: written if isinstance(written, bool) else default}
+    traits: dict[str, Json] = {name: written if isinstance(written, bool) else default}
+    return traits | {_SCALED: True} if index.get(_SCALED) is True else traits
 
 
 def text_width(unet: Mapping[str, Json]) -> int:

@@ -105,15 +105,19 @@ def _own(tensor: "torch.Tensor", dtype: "torch.dtype", device: "torch.device") -
 
 
 def _fill_buffers(module: "torch.nn.Module", device: "torch.device") -> None:
-    """Give buffers that no file holds their values: CLIP numbers its positions."""
+    """Give buffers that no file holds their values: CLIP numbers its positions, some UNets resample with a kernel."""
     for path, buffer in list(module.named_buffers()):
         if buffer.device.type != "meta":
             continue
-        owner, _, name = path.rpartition(".")
-        if name != "position_ids":
+        within, _, name = path.rpartition(".")
+        owner: Any = module.get_submodule(within)
+        if name == "position_ids":
+            values = torch.arange(buffer.shape[-1], device=device).expand(buffer.shape)
+        elif name == "kernel" and type(owner).__name__ in {"KDownsample2D", "KUpsample2D"}:
+            values = type(owner)(owner.pad_mode).kernel.to(device)
+        else:
             raise NodeFailedError(f"sdflow does not know the values of the buffer `{path}`")
-        values = torch.arange(buffer.shape[-1], device=device).expand(buffer.shape)
-        module.get_submodule(owner).register_buffer(name, values, persistent=False)
+        owner.register_buffer(name, values, persistent=False)
 
 
 def _check(module: "torch.nn.Module", stored: "dict[str, torch.Tensor]", component: Component) -> None:

@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping
 
 from sdflow.models.classes import SUPPORTED, field_of
 from sdflow.models.family import (
+    EDIT,
+    INPAINT,
+    X2_UPSCALER,
     family_of,
     is_xl,
     numbers_of,
     pooled_width,
     roles_of,
-    shown_channels,
+    shown_beside_of,
     text_width,
     whole_number,
 )
@@ -18,11 +21,8 @@ from sdflow.problems import Problem
 from sdflow.values import Component
 
 _INPUTS = {
-    8: "that of an InstructPix2Pix model",
     5: "that of a depth-to-image model",
 }
-_MASKED = 5
-"""Channels beside the latent of a UNet that paints into pictures: the mask, and the picture without what it covers."""
 _SD_SCALE, _XL_SCALE = 0.18215, 0.13025
 _SAME = "Take both from the same model, or from models of one family."
 
@@ -93,9 +93,10 @@ def _latents(unet: Component, vae: Component) -> Iterator[Finding]:
         whole_number(unet.config, "in_channels", 4),
         whole_number(vae.config, "latent_channels", 4),
     )
-    painted = shown_channels(unet.config) == _MASKED and not is_xl(family_of(unet.config))
-    upscaled = "low_res_scheduler" in roles_of(family_of(unet.config))
-    if gives == whole_number(unet.config, "out_channels", 4) and (takes == gives or painted or upscaled):
+    family = family_of(unet.config)
+    shown = shown_beside_of(unet.config) in {EDIT, INPAINT} or "low_res_scheduler" in roles_of(family)
+    made = gives if family == X2_UPSCALER else whole_number(unet.config, "out_channels", 4)
+    if gives == made and (takes == gives or shown or family == X2_UPSCALER):
         yield from _other_space(unet, vae)
         return
     if takes in _INPUTS:

@@ -28,7 +28,7 @@ _SCHEDULER: dict[str, Json] = {
     "trained_betas": None,
 }
 _TIMESTEPS = 1000
-_OF_UPSCALER = 7
+_OF_UPSCALER, _OF_EDITOR = 7, 8
 _LOW_RES_SCHEDULER: dict[str, Json] = {
     "_class_name": "DDPMScheduler",
     "beta_end": 0.02,
@@ -116,6 +116,8 @@ def write_tiny(
             "low_res_scheduler": ["diffusers", "DDPMScheduler"],
             "max_noise_level": 350,
         }
+    if in_channels == _OF_EDITOR:
+        index["_class_name"] = "StableDiffusionInstructPix2PixPipeline"
     write_json(folder / "model_index.json", index)
     return folder
 

@@ -15,6 +15,7 @@ from sdflow.models.tiny_weights import fill_weights, save_text_encoder
 
 _WIDTHS = {"text_encoder": 32, "text_encoder_2": 48}
 _EACH = 8
+_OF_CHANNELS = {8: "StableDiffusionXLInstructPix2PixPipeline", 9: "StableDiffusionXLInpaintPipeline"}
 _SCHEDULER: dict[str, Json] = {
     "_class_name": "EulerDiscreteScheduler",
     "beta_end": 0.012,
@@ -43,6 +44,7 @@ def write_tiny_xl(
     sample_size: int = 8,
     time_cond_proj_dim: int | None = None,
     force_zeros_for_empty_prompt: bool | None = None,
+    in_channels: int = 4,
     scheduler: Mapping[str, Json] | None = None,
     vae: Mapping[str, Json] | None = None,
 ) -> Path:
@@ -59,6 +61,7 @@ def write_tiny_xl(
         sample_size: native side of a latent; pixels are 8 times as many.
         time_cond_proj_dim: width of the guidance embedding of a guidance-distilled UNet; None has none.
         force_zeros_for_empty_prompt: what `model_index.json` says; None: as the original.
+        in_channels: of the UNet: 9 is shown a mask and a masked picture, 8 a picture to edit.
         scheduler: entries that replace or extend those of `scheduler_config.json`.
         vae: the same for the VAE's configuration.
     """
@@ -67,7 +70,11 @@ def write_tiny_xl(
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     folder.mkdir(parents=True, exist_ok=True)
-    unet_config = {**_unet_config(sample_size, refiner=refiner), "time_cond_proj_dim": time_cond_proj_dim}
+    unet_config = {
+        **_unet_config(sample_size, refiner=refiner),
+        "time_cond_proj_dim": time_cond_proj_dim,
+        "in_channels": in_channels,
+    }
     texts = {
         "text_encoder": (CLIPTextModel, _text_config("text_encoder")),
         "text_encoder_2": (CLIPTextModelWithProjection, _text_config("text_encoder_2")),
@@ -93,9 +100,9 @@ def write_tiny_xl(
     config: dict[str, Json] = {**_SCHEDULER, **(scheduler or {})}
     write_json(folder / "scheduler" / "scheduler_config.json", config)
     zeros = not refiner if force_zeros_for_empty_prompt is None else force_zeros_for_empty_prompt
-    write_json(
-        folder / "model_index.json", _model_index(str(config["_class_name"]), refiner=refiner, zeros=zeros)
-    )
+    index = _model_index(str(config["_class_name"]), refiner=refiner, zeros=zeros)
+    index["_class_name"] = _OF_CHANNELS.get(in_channels, index["_class_name"])
+    write_json(folder / "model_index.json", index)
     return folder
 
 

@@ -22,6 +22,8 @@ from sdflow.nodes.grid import Grid
 from sdflow.nodes.init_latent import InitLatent
 from sdflow.nodes.init_latent_from_image import InitLatentFromImage
 from sdflow.nodes.init_latent_from_small_image import InitLatentFromSmallImage
+from sdflow.nodes.init_latent_from_small_latent import InitLatentFromSmallLatent
+from sdflow.nodes.init_latent_to_edit import InitLatentToEdit
 from sdflow.nodes.limit_conditioning import LimitConditioning
 from sdflow.nodes.load_embedding import LoadEmbedding
 from sdflow.nodes.load_image import LoadImage
@@ -58,6 +60,8 @@ BUILT_IN = (
     InitLatent,
     InitLatentFromImage,
     InitLatentFromSmallImage,
+    InitLatentFromSmallLatent,
+    InitLatentToEdit,
     Denoise,
     Decode,
     Preview,

@@ -25,9 +25,16 @@ from sdflow.graph.facts import Facts
 from sdflow.graph.fields import told
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
+from sdflow.models.family import X2_UPSCALER
 from sdflow.nodes.decode import refuse_other_space
-from sdflow.nodes.denoise_inputs import refuse_beside, refuse_conditioning, refuse_gaps_between
+from sdflow.nodes.denoise_inputs import (
+    refuse_beside,
+    refuse_conditioning,
+    refuse_for_upscaler,
+    refuse_gaps_between,
+)
 from sdflow.nodes.sizes import Corner, Pixels, micro_of, refuse_sizes
+from sdflow.nodes.steering import FreeUFactors, PagFields, image_guidance_of, refuse_steering
 from sdflow.problems import UserError
 from sdflow.values import (
     Conditioning,
@@ -44,6 +51,9 @@ SamplerName = Annotated[
     told(lambda name: canonical(name).name),
     WithJsonSchema({"type": ["string", "null"], "examples": sorted(SAMPLERS)}),
 ]
+
+_ADDED_LATER = frozenset({"image-guidance", "freeu", "pag"})
+"""Fields that older keys do not know: absent, they are not in a key."""
 
 
 def scheduler_config(model: Model) -> Mapping[str, Json]:
@@ -78,6 +88,12 @@ class Denoise(Node, type="denoise", version=2):
     """Guidance rescale (phi in arXiv:2305.08891, section 3.4), against overexposure; 0 is off."""
     eta: float = Field(0.0, ge=0, le=1)
     """Noise added back at each step by samplers that take it (eta in arXiv:2010.02502)."""
+    image_guidance: float | None = Field(None, ge=1, le=1000)
+    """For models that edit a picture: how closely to keep to it; by default 1.5. At guidance 1 and below it is off."""
+    freeu: FreeUFactors | None = None
+    """FreeU: b1 and b2 strengthen the UNet's backbone, s1 and s2 weaken its skip connections (arXiv:2309.11497)."""
+    pag: PagFields | None = None
+    """Perturbed-attention guidance: scale, adaptive-scale and layers (arXiv:2403.17377). Costs an evaluation more."""
     strength: float | None = Field(None, gt=0, le=1)
     """For a picture's latent: how much of the schedule to run. 1 forgets nearly all of the picture."""
     start_step: int | None = Field(None, ge=0, le=1000)
@@ -109,8 +125,9 @@ class Denoise(Node, type="denoise", version=2):
     """Compute attention in slices: less memory, slower, and slightly other pixels."""
 
     def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
-        """All plain fields; where there are timesteps, they tell the number of steps."""
+        """All plain fields that are there; where there are timesteps, they tell the number of steps."""
         fields = super().key_fields(without=without)
+        fields = {name: it for name, it in fields.items() if it is not None or name not in _ADDED_LATER}
         return {**fields, "steps": len(self.timesteps)} if self.timesteps else fields
 
     def components(self, model: Model) -> frozenset[str]:
@@ -133,6 +150,7 @@ class Denoise(Node, type="denoise", version=2):
         refuse_beside(model, latent)
         refuse_conditioning(model, conditioning, latent)
         refuse_sizes(self, model)
+        refuse_steering(self, model)
         self._refuse_sampler(model)
         try:
             part = self._part(model, latent.level)
@@ -207,6 +225,7 @@ class Denoise(Node, type="denoise", version=2):
             hint = 'install it with: pip install "sdflow[samplers]"'
             raise Refusal(f"sampler {sampler.name} needs {' and '.join(missing)}", field="sampler", hint=hint)
         facts = scheduler_facts(self._chosen, config)
+        refuse_for_upscaler(model, facts.class_name)
         if self.eta and not facts.about.takes_eta:
             takers = ", ".join(sorted(other.name for other in SAMPLERS.values() if other.takes_eta))
             message = f"sampler {sampler.name if sampler else facts.class_name} takes no eta"
@@ -214,10 +233,17 @@ class Denoise(Node, type="denoise", version=2):
 
     def _rows(self, model: Model, conditioning: ConditioningSpec, part: StepRange) -> list[int]:
         """How many predictions each step needs for every item: one for each entry that counts in it."""
-        distilled = model.components["unet"].config.get("time_cond_proj_dim") is not None
+        takes_scale = model.components["unet"].config.get("time_cond_proj_dim") is not None
+        distilled = takes_scale and model.family != X2_UPSCALER
         negative = conditioning.negative if self.guidance > 1 and not distilled else ()
+        # Perturbed attention looks at the prompt once more, an edited picture at the negative prompt.
+        again = (
+            1 if self.pag is None else 2,
+            1 if image_guidance_of(self.image_guidance, model) is None else 2,
+        )
         return [
-            len(active(conditioning.positive, step, part.steps)) + len(active(negative, step, part.steps))
+            again[0] * len(active(conditioning.positive, step, part.steps))
+            + again[1] * len(active(negative, step, part.steps))
             for step in range(part.start, part.end)
         ]
 
@@ -269,6 +295,9 @@ class Denoise(Node, type="denoise", version=2):
             end_step=max(until, part.start + 1),
             attention_slicing=self.attention_slicing,
             micro=micro_of(self, model, latent.spec()),
+            freeu=None if self.freeu is None else self.freeu.factors(),
+            pag=None if self.pag is None else self.pag.as_asked(),
+            image_guidance=image_guidance_of(self.image_guidance, model),
         )
         with ctx.module(model, "unet") as unet:
             result = denoise(

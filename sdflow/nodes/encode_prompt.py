@@ -10,6 +10,7 @@ from sdflow.composition import Json
 from sdflow.graph.facts import Facts
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
+from sdflow.models.family import X2_UPSCALER
 from sdflow.nodes.prompt_lengths import Length, Side, lengths, read_side, refuse_language
 from sdflow.nodes.prompt_words import (
     learned_words,
@@ -69,6 +70,8 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
     def described(self, model: Model) -> Json:
         """Those, with the textual inversions that prompts use, and what a negative prompt that is left out means."""
         described = with_used_words(model, self._used(model)).describe(self.components(model))
+        if model.family == X2_UPSCALER:
+            described = {**described, "reading": "unnormed"}
         return {**described, "zeros": True} if self._zeros(model) else described
 
     def _zeros(self, model: Model) -> bool:
@@ -107,6 +110,8 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
             negative = (EntrySpec(positive[0].tokens),)
         width = sum(_number(it.config, "hidden_size", 512) for it in encoders)
         pooled = _number(encoders[-1].config, "projection_dim", 512) if _always_skipped(model) else 0
+        if model.family == X2_UPSCALER:
+            pooled = width
         return {"conditioning": ConditioningSpec(max(prompts, negatives), width, positive, negative, pooled)}
 
     def notes(self, facts: Facts, model: Model) -> Mapping[str, Json]:
@@ -207,7 +212,7 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
                 self._texts(model, "prompt"),
                 None if self._zeros(model) else self._texts(model, "negative"),
                 weighting=self.weighting,
-                reading="penultimate" if _always_skipped(model) else "last",
+                reading=_reading(model),
                 clip_skip=self.clip_skip,
                 long=self.long,
                 device=str(ctx.device),
@@ -222,6 +227,13 @@ def _encoders(model: Model) -> Sequence[tuple[str, str]]:
 def _always_skipped(model: Model) -> int:
     """The layers that are left out without a word: SDXL reads its text encoders before their last one."""
     return 1 if "text_encoder_2" in model.components else 0
+
+
+def _reading(model: Model) -> Literal["last", "penultimate", "unnormed"]:
+    """Which hidden state the model's family takes."""
+    if model.family == X2_UPSCALER:
+        return "unnormed"
+    return "penultimate" if _always_skipped(model) else "last"
 
 
 def _listed(text: Text) -> tuple[str, ...]:

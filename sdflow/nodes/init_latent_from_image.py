@@ -62,16 +62,7 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
         refuse_tiles(
             self.tile, self.tile_overlap, factor, tiling=self.tiling, given=frozenset(self.model_fields_set)
         )
-        if image.height % factor or image.width % factor:
-            raise Refusal(
-                f"the picture is {image.width}×{image.height}, which are not multiples of {factor}",
-                field="image",
-                hint=f"put a resize-image node with multiple-of: {factor} before it",
-            )
-        if image.channels != 3:  # noqa: PLR2004 - red, green, blue
-            raise Refusal(
-                "the picture has an alpha channel, which a VAE cannot encode", field="image", hint=_NO_ALPHA
-            )
+        refuse_picture(image, factor)
         if image.batch != 1 and self.batch not in (1, image.batch):
             raise Refusal(f"{image.batch} pictures for a batch of {self.batch}", field="batch")
         batch = max(image.batch, self.batch)
@@ -114,6 +105,24 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
             return encode_for_inpaint(
                 vae, image, sized, streams=streams, space=space, device=device, tiling=tiling
             )
+
+
+def refuse_picture(image: ImageSpec, factor: int) -> None:
+    """Refuse a picture that a VAE of this factor cannot encode.
+
+    Raises:
+        Refusal: a side that is no multiple of the factor, or an alpha channel.
+    """
+    if image.height % factor or image.width % factor:
+        raise Refusal(
+            f"the picture is {image.width}×{image.height}, which are not multiples of {factor}",
+            field="image",
+            hint=f"put a resize-image node with multiple-of: {factor} before it",
+        )
+    if image.channels != 3:  # noqa: PLR2004 - red, green, blue
+        raise Refusal(
+            "the picture has an alpha channel, which a VAE cannot encode", field="image", hint=_NO_ALPHA
+        )
 
 
 def _refuse_mask(mask: MaskSpec, image: ImageSpec) -> None:

@@ -5,15 +5,21 @@ from collections.abc import Sequence
 from sdflow.graph.node import Refusal
 from sdflow.values import ImageSpec, LatentSpec
 
+_BESIDE = {
+    "inpaint": "a mask and a picture",
+    "edit": "a picture to edit",
+    "small-latent": "a small latent",
+}
+
 
 def refuse_company(latent: LatentSpec, field: str = "latent") -> None:
-    """Refuse a latent with a mask or a small picture beside it, which would not fit any more.
+    """Refuse a latent with a mask or a picture beside it, which would not fit any more.
 
     Raises:
         Refusal: there is something beside it.
     """
     if latent.beside:
-        what = "a mask and a picture" if latent.beside == "inpaint" else "a small picture"
+        what = _BESIDE.get(latent.beside, "a small picture")
         hint = "do this before the mask is set, or after the denoise"
         raise Refusal(
             f"the latent has {what} beside it, which would not fit any more", field=field, hint=hint

@@ -280,6 +280,19 @@ CODES: dict[str, Code] = {
         "A prompt calls an embedding that no `load-embedding` has put on the model.",
     ),
     "SDF445": Code("video needs a package", "MP4 is written by ffmpeg, through the package imageio-ffmpeg."),
+    "SDF435": Code(
+        "no such attention layer", "Perturbed-attention guidance names a layer that the UNet does not have."
+    ),
+    "SDF436": Code(
+        "guidance that does not go together",
+        "A model that edits pictures has a guidance of its own, which perturbed attention cannot join.",
+    ),
+    "SDF437": Code(
+        "not a model for this start", "A node makes a start for a kind of model, and the model is of another."
+    ),
+    "SDF438": Code(
+        "sampler not for the latent upscaler", "The latent upscaler runs with euler and lms, in all spacings."
+    ),
     # 5xx: the store
     "SDF501": Code(
         "no room in the store", "The disk or the quota is full. What was stored before is still there."
@@ -300,7 +313,8 @@ CODES: dict[str, Code] = {
     ),
     "SDF802": Code("LoRA tag in a prompt", "A prompt loads nothing; a LoRA is a node of its own."),
     "SDF803": Code(
-        "negative prompt without effect", "With guidance of 1 or less the negative prompt is not used."
+        "no effect at this guidance",
+        "With guidance of 1 or less neither the negative prompt nor image-guidance is used.",
     ),
     "SDF804": Code(
         "unpinned model", "A branch on the hub can hold something else tomorrow; a commit cannot."

@@ -110,11 +110,17 @@ _WANTED: Mapping[str, Mapping[str, str]] = {
     "denoise": {"steps": "steps", "guidance": "guidance", "strength": "strength"},
     "load-model": {"source": "model"},
 }
-_STARTS = ("init-latent", "init-latent-from-image", "init-latent-from-small-image")
+_STARTS = (
+    "init-latent",
+    "init-latent-from-image",
+    "init-latent-from-small-image",
+    "init-latent-from-small-latent",
+    "init-latent-to-edit",
+)
 
 
 def _facts(graph: Graph, inferred: Inferred, items: Mapping[int, int]) -> dict[str, Json]:
-    """The facts that A1111's text has names for, from the nearest node of each type."""
+    """The facts that A1111's text has names for, from the nearest node of each type; of all starts, the nearest."""
     facts: dict[str, Json] = {}
     seen: set[str] = set()
     for number, index in items.items():
@@ -129,7 +135,8 @@ def _facts(graph: Graph, inferred: Inferred, items: Mapping[int, int]) -> dict[s
             facts |= _prompts(graph, number, index)
             facts["sampler"] = _sampler_title(fields["sampler"])
         if node.name in _STARTS:
-            facts |= _start(inferred[number]["latent"], cast("int | list[int]", fields["seed"]), index)
+            seed = cast("int | list[int] | None", fields["seed"])
+            facts = {**_start(inferred[number]["latent"], seed, index), **facts}
     facts["clip_skip"] = cast("int", facts.get("clip_skip") or 0) + 1 if facts.get("clip_skip") else None
     return facts
 
@@ -153,12 +160,16 @@ def _of_item(value: Json, index: int) -> Json:
     return value[index % len(value)] if isinstance(value, list) else value
 
 
-def _start(latent: object, seed: int | list[int], index: int) -> dict[str, Json]:
+def _start(latent: object, seed: int | list[int] | None, index: int) -> dict[str, Json]:
+    """The size, and the seed where the node has one; without one the streams of another node go on."""
     if not isinstance(latent, LatentSpec):
         raise TypeError(latent)
     factor = latent.space.factor
+    size: dict[str, Json] = {"size": f"{latent.width * factor}x{latent.height * factor}"}
+    if seed is None:
+        return size
     seeds = seeds_of(tuple(seed) if isinstance(seed, list) else seed, latent.batch)
-    return {"seed": seeds[index % len(seeds)], "size": f"{latent.width * factor}x{latent.height * factor}"}
+    return {"seed": seeds[index % len(seeds)], **size}
 
 
 def _sampler_title(name: Json) -> str | None:

@@ -2,7 +2,7 @@
 
 from sdflow.values.adapter import FAMILIES, AdapterFacts
 from sdflow.values.animation import Animation
-from sdflow.values.beside import Inpaint, LowResolution
+from sdflow.values.beside import Beside, Inpaint, LowResolution, SmallLatent, ToEdit
 from sdflow.values.conditioning import Conditioning, Entry
 from sdflow.values.encoded import Encoded, RawTensor
 from sdflow.values.image import Image, Mask
@@ -49,6 +49,7 @@ __all__ = [
     "Animation",
     "AnimationSpec",
     "Area",
+    "Beside",
     "Component",
     "Conditioning",
     "ConditioningSpec",
@@ -69,10 +70,12 @@ __all__ = [
     "MaskSpec",
     "Model",
     "RawTensor",
+    "SmallLatent",
     "Span",
     "Spec",
     "State",
     "StoredValue",
+    "ToEdit",
     "Tokens",
     "Trajectory",
     "TrajectorySpec",

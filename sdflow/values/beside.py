@@ -1,4 +1,4 @@
-"""What a UNet is shown beside a latent: the rest of a picture to paint into, or a small picture to enlarge."""
+"""What a UNet is shown beside a latent: a picture to paint into or to edit, or a small one to enlarge."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,15 +44,37 @@ class LowResolution:
     noise_level: "torch.Tensor"
 
 
-Beside = Inpaint | LowResolution
-_KINDS: dict[str, type[Inpaint] | type[LowResolution]] = {
+@dataclass(frozen=True, slots=True, eq=False)
+class ToEdit:
+    """A picture to edit as a prompt says (arXiv:2211.09800).
+
+    picture: float32[batch, channels, height, width], its latents as the UNet takes them, on the CPU.
+    """
+
+    picture: "torch.Tensor"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SmallLatent:
+    """A latent of half the sides, which the latent upscaler is shown.
+
+    small: float32[batch, channels, height / 2, width / 2], on the CPU.
+    """
+
+    small: "torch.Tensor"
+
+
+Beside = Inpaint | LowResolution | ToEdit | SmallLatent
+_KINDS: dict[str, type[Inpaint] | type[LowResolution] | type[ToEdit] | type[SmallLatent]] = {
     "inpaint": Inpaint,
     "low-resolution": LowResolution,
+    "edit": ToEdit,
+    "small-latent": SmallLatent,
 }
 
 
 def kind_of(beside: Beside | None) -> str:
-    """Its name: `inpaint`, `low-resolution`, or empty for nothing."""
+    """Its name: `inpaint`, `low-resolution`, `edit`, `small-latent`, or empty for nothing."""
     return next((name for name, kind in _KINDS.items() if isinstance(beside, kind)), "")
 
 

@@ -55,7 +55,8 @@ CLEAN = Level("clean")
 class LatentSpec:
     """A latent of `batch` items, `height` × `width` latent elements (not pixels).
 
-    `beside` is what the UNet is to be shown with it: nothing (empty), `inpaint` or `low-resolution`.
+    `beside` is what the UNet is to be shown with it: nothing (empty), `inpaint`, `low-resolution`, `edit` or
+    `small-latent`.
     """
 
     batch: int

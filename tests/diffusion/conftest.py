@@ -14,6 +14,7 @@ import torch
 
 from sdflow.composition import Json
 from sdflow.models.tiny import write_tiny
+from sdflow.models.tiny_xl import write_tiny_xl
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models" / "toybox-prototype"
 
@@ -187,6 +188,24 @@ def refiner(quiet: None, tiny_refiner: Path) -> XlModules:
 def tiny_inpaint(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> Modules:
     """A UNet that is shown the mask and the masked picture."""
     return load(write_tiny(tmp_path_factory.mktemp("tiny-inpaint"), in_channels=9))
+
+
+@pytest.fixture(scope="session")
+def tiny_edit(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> Modules:
+    """A UNet that is shown a picture to edit."""
+    return load(write_tiny(tmp_path_factory.mktemp("tiny-edit"), in_channels=8))
+
+
+@pytest.fixture(scope="session")
+def xl_edit(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> XlModules:
+    """The same with SDXL."""
+    return load_xl(write_tiny_xl(tmp_path_factory.mktemp("tiny-xl-edit"), in_channels=8))
+
+
+@pytest.fixture(scope="session")
+def xl_inpaint(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> XlModules:
+    """A UNet of SDXL that is shown the mask and the masked picture."""
+    return load_xl(write_tiny_xl(tmp_path_factory.mktemp("tiny-xl-inpaint"), in_channels=9))
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,9 @@ def test_every_program_of_the_tutorial_is_there() -> None:
         "A community model",
         "A LoRA",
         "Painting into a picture",
+        "Editing by an instruction",
         "Four times as large",
+        "Twice as large, by the latent",
         "Several prompts",
     ]
 
@@ -65,6 +67,22 @@ def tiny_inpaint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sdflow.models.tiny import write_tiny
 
     return write_tiny(tmp_path_factory.mktemp("inpaint"), in_channels=9)
+
+
+@pytest.fixture(scope="module")
+def tiny_x2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A latent upscaler."""
+    from sdflow.models.tiny_x2 import write_tiny_x2
+
+    return write_tiny_x2(tmp_path_factory.mktemp("x2"))
+
+
+@pytest.fixture(scope="module")
+def tiny_edit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that edits pictures."""
+    from sdflow.models.tiny import write_tiny
+
+    return write_tiny(tmp_path_factory.mktemp("edit"), in_channels=8)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +124,9 @@ def tiny_lora(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def models(tiny: Path, tiny_inpaint: Path, tiny_x4: Path, tiny_lora: Path) -> Mapping[str, Path]:
+def models(
+    tiny: Path, tiny_inpaint: Path, tiny_edit: Path, tiny_x2: Path, tiny_x4: Path, tiny_lora: Path
+) -> Mapping[str, Path]:
     """Small models in place of those on the pages."""
     return {
         "stable-diffusion-v1-5/stable-diffusion-v1-5": tiny,
@@ -114,6 +134,8 @@ def models(tiny: Path, tiny_inpaint: Path, tiny_x4: Path, tiny_lora: Path) -> Ma
         "sayakpaul/sd-model-finetuned-lora-t4": tiny_lora,
         "stabilityai/sd-vae-ft-mse": tiny / "vae",
         "stable-diffusion-v1-5/stable-diffusion-inpainting": tiny_inpaint,
+        "timbrooks/instruct-pix2pix": tiny_edit,
+        "stabilityai/sd-x2-latent-upscaler": tiny_x2,
         "stabilityai/stable-diffusion-x4-upscaler": tiny_x4,
         "./models/dreamshaper_8.safetensors": tiny,
     }

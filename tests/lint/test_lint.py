@@ -55,6 +55,9 @@ CASES: dict[str, tuple[tuple[tuple[str, str], ...], str, tuple[int, str], str]] 
     "lcm burns": (
         (("euler, steps: 25", "lcm, steps: 4, guidance: 8"),), "SDF808", (9, "guidance"), "guidance 8 is much for lcm",
     ),
+    "lcm and attention": (
+        (("euler, steps: 25", "lcm, steps: 4, guidance: 1.5, pag: {}"),), "SDF808", (9, "pag"), "is much for lcm",
+    ),
     "lcm long": ((("euler, steps: 25", "lcm, steps: 30, guidance: 1.5"),), "SDF807", (9, "steps"), "2 to 8"),
     "too few": ((("steps: 25", "steps: 4"),), "SDF807", (9, "steps"), "are few"),
     "too many": ((("steps: 25", "steps: 500"),), "SDF807", (9, "steps"), "beyond 50"),
@@ -171,6 +174,17 @@ def test_a_negative_prompt_that_one_of_two_uses_is_no_mistake(folder: Path) -> N
     second += "  third: {type: decode, model: $model, latent: $second}\n"
     edits = (("outputs: {", second + 'outputs: {"b.png": $third, '),)
     assert findings(folder, edits) == []
+
+
+def test_guidance_by_a_picture_needs_guidance_by_the_prompt(folder: Path) -> None:
+    write_tiny(folder / "editor", sample_size=64, in_channels=8)
+    noise = "noise: {type: init-latent, model: $model, width: 512, height: 512"
+    edited = "photo: {type: load-image, path: fox.png}\n  "
+    edited += "noise: {type: init-latent-to-edit, model: $model, image: $photo"
+    edits = (("./model", "./editor"), (", negative: blurry", ""), (noise, edited))
+    (found,) = findings(folder, (*edits, ("steps: 25", "steps: 25, guidance: 1, image-guidance: 2")))
+    assert (found.code, "image-guidance has no effect" in found.message) == ("SDF803", True)
+    assert findings(folder, (*edits, ("steps: 25", "steps: 25, image-guidance: 2"))) == []
 
 
 def test_a_model_distilled_with_guidance_is_left_alone(folder: Path) -> None:

@@ -231,7 +231,6 @@ def test_a_tokenizer_of_another_language(resolve: Resolve, pipeline: Path) -> No
     ("change", "words"),
     [
         ({"in_channels": 5}, "depth-to-image"),
-        ({"in_channels": 8}, "InstructPix2Pix"),
         ({"addition_embed_type": "text_image"}, "Kandinsky"),
         ({"num_class_embeds": 1000}, "classes or noise levels"),
     ],

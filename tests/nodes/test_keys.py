@@ -58,6 +58,25 @@ def everything(model: Path | str) -> Nodes:
             "sampler": "ddim",
             "steps": 1,
         },
+        "editor": {"type": "load-model", "source": "builtin:tiny-edit"},
+        "before": {"type": "init-latent-to-edit", "model": "$editor", "image": "$sized", "seed": 3},
+        "wish": {"type": "encode-prompt", "model": "$editor", "prompt": "make it snowy"},
+        "changed": {
+            "type": "denoise",
+            "model": "$editor",
+            "conditioning": "$wish",
+            "latent": "$before",
+            "sampler": "ddim",
+            "steps": 1,
+        },
+        "eight": {"type": "upscale-latent", "latent": "$again", "factor": 2.0},
+        "doubler": {"type": "load-model", "source": "builtin:tiny-x2"},
+        "twice": {
+            "type": "init-latent-from-small-latent",
+            "model": "$doubler",
+            "latent": "$eight",
+            "seed": 3,
+        },
         "larger-latent": {"type": "upscale-latent", "latent": "$again", "factor": 1.5},
         "way": {"type": "preview", "model": "$model", "of": "$again.trajectory", "every": 1},
         "larger": {"type": "upscale", "image": "$image", "factor": 1.5},
@@ -125,6 +144,8 @@ OUTPUTS = {
     "grainy.safetensors": "$grainy",
     "varied.safetensors": "$varied",
     "some-{index}.png": "$some",
+    "changed.safetensors": "$changed",
+    "twice.safetensors": "$twice",
 }
 
 
@@ -208,7 +229,12 @@ MUTATIONS: dict[str, list[Row]] = {
         ("small", {}, {"seed": 4}),
         ("small", {}, {"batch": 2}),
     ],
+    "init-latent-from-small-latent": [("twice", {}, {"seed": 4})],
+    "init-latent-to-edit": [("before", {}, {"seed": 4}), ("before", {}, {"batch": 2})],
     "denoise": [
+        ("changed", {}, {"image-guidance": 2.5}),
+        ("again", {}, {"freeu": {"b1": 1.2, "b2": 1.4}}),
+        ("again", {}, {"pag": {"layers": ["down_blocks.0"]}}),
         ("again", {}, {"sampler": "euler"}),
         ("again", {}, {"steps": 5}),
         ("again", {}, {"guidance": 4.0}),

@@ -40,6 +40,14 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
         ("model=builtin:tiny-inpaint", "width=96", "height=64", "steps=4"),
         {"inpaint-1.0.png": (96, 64)},
     ),
+    "x2-upscale": (
+        ("model=builtin:tiny", "upscaler=builtin:tiny-x2", "upscaler-steps=3", *SMALL),
+        {"x2-upscale-33.png": (128, 128), "x2-upscale-33-small.png": (64, 64)},
+    ),
+    "instruct-edit": (
+        ("model=builtin:tiny-edit", "width=96", "height=64", "steps=4"),
+        {"instruct-edit-7.5-1.5.png": (96, 64)},
+    ),
     "x4-upscale": (("model=builtin:tiny-x4", "size=16", "steps=4"), {"x4-upscale-20.png": (64, 64)}),
     "community-checkpoint": (
         ("checkpoint=builtin:tiny", "vae=builtin:tiny", *SMALL),

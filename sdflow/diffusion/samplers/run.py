@@ -73,6 +73,15 @@ class SamplerRun:
             0
         ]
 
+    def sigma(self) -> torch.Tensor:
+        """The noise level of the evaluation at hand, float32[], for samplers that go by sigmas.
+
+        Raises:
+            AttributeError: the sampler goes by timesteps.
+        """
+        scheduler: Any = self.scheduler
+        return scheduler.sigmas[scheduler.step_index]  # type: ignore[no-any-return]  # a tensor of diffusers'
+
     def history(self) -> History:
         """What the sampler remembers now."""
         held = capture(self.scheduler, self._before, self._device)
