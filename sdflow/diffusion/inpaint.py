@@ -22,6 +22,7 @@ def encode_for_inpaint(
     space: LatentSpace,
     device: str | torch.device = "cpu",
     tiling: Tiling | None = None,
+    soft: bool = False,
 ) -> Latent:
     """Encode a picture, and the same without what is painted anew.
 
@@ -32,11 +33,12 @@ def encode_for_inpaint(
     Args:
         vae: an `AutoencoderKL` or `AutoencoderTiny` on `device`.
         image: RGB, sides multiples of the space's factor; one picture serves as many streams as there are.
-        mask: uint8[1, height, width] of the picture's size; 128 and above is painted anew.
+        mask: uint8[1 or batch, height, width] of the picture's size; 128 and above is painted anew.
         streams: uint8[batch, n], one for each item of the latent.
         space: the autoencoder's.
         device: where the autoencoder is.
         tiling: in overlapping tiles that are blended, in latent elements.
+        soft: keep the mask's greys, too, as the strength with which each place is painted anew.
 
     Raises:
         UserError: SDF410, sides or channels do not fit, or the numbers of pictures and streams.
@@ -52,4 +54,12 @@ def encode_for_inpaint(
     rest = pictures * (painted < 0.5)  # noqa: PLR2004  # 0 or 1
     masked, masked_alone = encode_pictures(vae, rest, draws, space, device, tiling=tiling)
     sized = torch.nn.functional.interpolate(painted, size=samples.shape[-2:])
-    return Latent(samples, after, space, CLEAN, Inpaint(sized, masked, masked_alone, streams.clone()))
+    strengths = _means(mask, samples.shape[-2:]) if soft else None
+    beside = Inpaint(sized, masked, masked_alone, streams.clone(), strengths=strengths)
+    return Latent(samples, after, space, CLEAN, beside)
+
+
+def _means(mask: Mask, size: torch.Size) -> torch.Tensor:
+    """The mean of a mask under each latent element, 0 to 1: float32[1 or batch, 1, height, width]."""
+    grey = torch.from_numpy(mask.pixels.astype("float32"))[:, None]
+    return torch.nn.functional.interpolate(grey, size=tuple(size), mode="area") / 255

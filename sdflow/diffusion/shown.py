@@ -12,6 +12,8 @@ from sdflow.values import Beside, Inpaint, Latent, LowResolution, SmallLatent, T
 
 _WITH_MASK = 9
 """Input channels of a UNet that is shown the mask and the masked picture: four, one and four."""
+_DUST = 1e-6
+"""What strengths and parts of a schedule may differ by and still be meant as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,11 @@ class ShownMask(Shown):
     A UNet of nine input channels is shown the mask and the picture without what it covers; to any other one, the
     picture itself is put back outside the mask after each evaluation, with the noise of the next one.
 
-    picture, noise, masked: float[batch, channels, h, w]; mask: float[1, 1, h, w], 1 is painted anew.
+    With a soft mask ("Differential Diffusion", arXiv:2306.00950) each place is put back, whatever the UNet, until as
+    much of the schedule is left as its strength says: a place of 0.4 changes as a picture of strength 0.4 does.
+
+    picture, noise, masked: float[batch, channels, h, w]; mask: float[1 or batch, 1, h, w], 1 is painted anew.
+    strengths: float[1 or batch, 1, h, w] of a soft mask, 0 to 1.
     trained: the UNet has nine channels. full: the run begins with pure noise, as the pipelines do at strength 1.
     """
 
@@ -155,30 +161,38 @@ class ShownMask(Shown):
     mask: torch.Tensor
     trained: bool
     full: bool
+    strengths: torch.Tensor | None = None
 
     def with_latent(self, scaled: torch.Tensor, guidance: StepGuidance) -> torch.Tensor:  # noqa: ARG002  # as above
         """The latent; for a UNet of nine channels with mask and masked picture."""
         if not self.trained:
             return scaled
-        mask = self.mask.expand(len(scaled), -1, -1, -1)
-        return torch.cat([scaled, mask, _repeated(self.masked, len(scaled))], dim=1)
+        rows = len(scaled)
+        return torch.cat([scaled, _repeated(self.mask, rows), _repeated(self.masked, rows)], dim=1)
 
     def put_back(self, sample: torch.Tensor, number: int, run: SamplerRun) -> torch.Tensor:
         """The picture, as noisy as the latent is now, outside the mask."""
-        if self.trained:
+        if self.trained and self.strengths is None:
             return sample
         proper = self.picture
         if number < len(run.timesteps) - 1:
             proper = run.scheduler.add_noise(proper, self.noise, torch.tensor([run.timesteps[number + 1]]))
-        return (1 - self.mask) * proper + self.mask * sample
+        mask = self._painted_in(run.done_before(number))
+        return (1 - mask) * proper + mask * sample
+
+    def _painted_in(self, done: float) -> torch.Tensor:
+        """The mask in a step before which so much of the schedule is done."""
+        if self.strengths is None:
+            return self.mask
+        return (self.strengths >= 1 - done - _DUST).to(self.mask.dtype)
 
     def drawn_noise(self) -> torch.Tensor:
         """What is put back gets the same noise."""
         return self.noise
 
     def begins_with_noise(self) -> bool:
-        """At full strength, as the pipelines for inpainting do."""
-        return self.full
+        """At full strength, as the pipelines for inpainting do; a soft mask needs the picture everywhere."""
+        return self.full and self.strengths is None
 
     def beside(self) -> Inpaint:
         """What was drawn, so that the next part paints into the same picture with the same noise."""
@@ -191,6 +205,7 @@ class ShownMask(Shown):
             given.streams_alone,
             self.picture.to("cpu", torch.float32),
             self.noise.to("cpu", torch.float32),
+            given.strengths,
         )
 
 
@@ -215,14 +230,16 @@ def shown_beside(
         generators = generators_of(latent.streams)
         tensors = (beside.picture, beside.noise, beside.masked)
     else:
-        alone = trained and full
+        alone = trained and full and beside.strengths is None
         generators = generators_of(beside.streams_alone if alone else latent.streams)
         noise = _drawn(latent, beside, generators)
         tensors = (latent.samples, noise, beside.masked_alone if alone else beside.masked)
     # As the pipelines have them: other strides would reach the UNet, and move bits.
     picture, noise, masked = (tensor.to(dtype).to(device).contiguous() for tensor in tensors)
     mask = beside.mask.to(device=device, dtype=dtype)
-    return ShownMask(beside, picture, noise, masked, mask, trained, full), generators
+    # In float32, whatever the UNet computes in: they are compared, and not computed with.
+    strengths = None if beside.strengths is None else beside.strengths.to(device)
+    return ShownMask(beside, picture, noise, masked, mask, trained, full, strengths), generators
 
 
 def _drawn(latent: Latent, beside: Inpaint, generators: Sequence[torch.Generator]) -> torch.Tensor:

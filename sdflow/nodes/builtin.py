@@ -4,21 +4,32 @@ from functools import cache
 
 from sdflow.graph.registry import Registry, third_party_types
 from sdflow.nodes.add_noise import AddNoise
+from sdflow.nodes.adjust_image import AdjustImage
+from sdflow.nodes.adjust_mask import AdjustMask
 from sdflow.nodes.animate import Animate
 from sdflow.nodes.apply_lora import ApplyLora
 from sdflow.nodes.average_conditioning import AverageConditioning
 from sdflow.nodes.batch_images import BatchImages
 from sdflow.nodes.batch_latents import BatchLatents
 from sdflow.nodes.blend_latents import BlendLatents
+from sdflow.nodes.blur_image import BlurImage
 from sdflow.nodes.combine_conditioning import CombineConditioning
+from sdflow.nodes.combine_masks import CombineMasks
+from sdflow.nodes.composite import Composite
 from sdflow.nodes.composite_latent import CompositeLatent
 from sdflow.nodes.concat_conditioning import ConcatConditioning
+from sdflow.nodes.crop_image import CropImage
 from sdflow.nodes.crop_latent import CropLatent
+from sdflow.nodes.crop_to_mask import CropToMask
 from sdflow.nodes.decode import Decode
 from sdflow.nodes.denoise import Denoise
+from sdflow.nodes.draw_mask import DrawMask
 from sdflow.nodes.encode_prompt import EncodePrompt
+from sdflow.nodes.fill_masked import FillMasked
+from sdflow.nodes.flip_image import FlipImage
 from sdflow.nodes.flip_latent import FlipLatent
 from sdflow.nodes.grid import Grid
+from sdflow.nodes.image_from_mask import ImageFromMask
 from sdflow.nodes.init_latent import InitLatent
 from sdflow.nodes.init_latent_from_image import InitLatentFromImage
 from sdflow.nodes.init_latent_from_small_image import InitLatentFromSmallImage
@@ -31,12 +42,20 @@ from sdflow.nodes.load_latent import LoadLatent
 from sdflow.nodes.load_mask import LoadMask
 from sdflow.nodes.load_model import LoadModel
 from sdflow.nodes.load_upscaler import LoadUpscaler
+from sdflow.nodes.mask_from_image import MaskFromImage
+from sdflow.nodes.match_colour import MatchColour
+from sdflow.nodes.pad_image import PadImage
+from sdflow.nodes.paste_region import PasteRegion
 from sdflow.nodes.preview import Preview
+from sdflow.nodes.quantize_image import QuantizeImage
 from sdflow.nodes.regional_conditioning import RegionalConditioning
 from sdflow.nodes.resize_image import ResizeImage
+from sdflow.nodes.rotate_image import RotateImage
 from sdflow.nodes.rotate_latent import RotateLatent
 from sdflow.nodes.select_images import SelectImages
 from sdflow.nodes.select_latents import SelectLatents
+from sdflow.nodes.set_alpha import SetAlpha
+from sdflow.nodes.sharpen_image import SharpenImage
 from sdflow.nodes.upscale import Upscale
 from sdflow.nodes.upscale_latent import UpscaleLatent
 from sdflow.nodes.upscale_with_model import UpscaleWithModel
@@ -56,6 +75,11 @@ BUILT_IN = (
     ZeroConditioning,
     LoadImage,
     LoadMask,
+    MaskFromImage,
+    DrawMask,
+    AdjustMask,
+    CombineMasks,
+    ImageFromMask,
     ResizeImage,
     InitLatent,
     InitLatentFromImage,
@@ -82,6 +106,20 @@ BUILT_IN = (
     BatchImages,
     SelectImages,
     Animate,
+    CropImage,
+    PadImage,
+    FlipImage,
+    RotateImage,
+    Composite,
+    SetAlpha,
+    FillMasked,
+    CropToMask,
+    PasteRegion,
+    MatchColour,
+    AdjustImage,
+    BlurImage,
+    SharpenImage,
+    QuantizeImage,
     Grid,
 )
 

@@ -13,6 +13,10 @@ def _canonical(text: str) -> str:
     return "#" + bytes(parse_colour(text)).hex()
 
 
+GivenColour: TypeAlias = Annotated[str, told(_canonical), WithJsonSchema({"type": "string"})]
+"""A colour that is optional, or one of a list."""
+
 Colour: TypeAlias = Annotated[
     str, Field(validate_default=True), told(_canonical), WithJsonSchema({"type": "string"})
 ]
+"""A colour that has a default."""

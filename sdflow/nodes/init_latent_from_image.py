@@ -10,10 +10,9 @@ from sdflow.graph.fields import Seed, seeds_of
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.nodes.tiling import OVERLAP, TILE, TILES, refuse_tiles, tiling_of
+from sdflow.nodes.together import refuse_other_proportions
 from sdflow.values import CLEAN, Image, ImageSpec, Latent, LatentSpec, Mask, MaskSpec, Model
 
-_OTHER_PROPORTIONS = 0.03
-"""Up to here, a mask is taken for one of the picture before it was resized to whole latent elements."""
 _NO_ALPHA = "write alpha: drop in its load-image node"
 
 
@@ -34,6 +33,9 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
     """How many pictures to make from one picture."""
     mask: Input[Mask] | None = None
     """To paint into the picture: white in the mask is painted anew, black stays. Resized to the picture."""
+    soft: bool = False
+    """Take the mask's greys for strengths, place by place: where it is 40 %, the picture changes as one of strength 0.4
+    does (Differential Diffusion). Without it, a mask is black or white: 128 of 255 and above is painted anew."""
 
     tiling: bool = False
     """Encode in overlapping tiles: much less memory for large pictures, and a slightly other latent."""
@@ -70,8 +72,13 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
             seeds_of(self.seed, batch)
         except ValueError as error:
             raise Refusal(str(error), field="seed") from error
+        if self.soft and mask is None:
+            raise Refusal("soft is for a mask", field="soft", code="SDF214", hint="leave soft out")
         if mask is not None:
-            _refuse_mask(mask, image)
+            refuse_other_proportions(mask, image, code="SDF211")
+            if mask.batch not in (1, batch):
+                message = f"{mask.batch} masks for a batch of {batch}"
+                raise Refusal(message, field="mask", hint="give as many, or one for all")
         height, width = image.height // factor, image.width // factor
         beside = "" if mask is None else "inpaint"
         return {"latent": LatentSpec(batch, height, width, model.space, CLEAN, beside)}
@@ -103,7 +110,14 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
                 return encode_image(vae, image, streams, space, device, tiling=tiling)
             sized = resized(mask, image.pixels.shape[2], image.pixels.shape[1])
             return encode_for_inpaint(
-                vae, image, sized, streams=streams, space=space, device=device, tiling=tiling
+                vae,
+                image,
+                sized,
+                streams=streams,
+                space=space,
+                device=device,
+                tiling=tiling,
+                soft=self.soft,
             )
 
 
@@ -123,14 +137,3 @@ def refuse_picture(image: ImageSpec, factor: int) -> None:
         raise Refusal(
             "the picture has an alpha channel, which a VAE cannot encode", field="image", hint=_NO_ALPHA
         )
-
-
-def _refuse_mask(mask: MaskSpec, image: ImageSpec) -> None:
-    if abs(mask.width * image.height / (mask.height * image.width) - 1) > _OTHER_PROPORTIONS:
-        raise Refusal(
-            f"the mask is {mask.width}×{mask.height} and the picture {image.width}×{image.height}",
-            field="mask",
-            hint="give a mask of the picture's proportions",
-        )
-    if mask.batch != 1:
-        raise Refusal(f"{mask.batch} masks: one serves the whole batch", field="mask")

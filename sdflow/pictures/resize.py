@@ -46,11 +46,11 @@ def resize(
     colour = parse_colour(background)
     if fit == "cover":
         box = _covering((old_width, old_height), size)
-        return _each(image, lambda pixels: _resampled(pixels, size, filter, box))
+        return _each(image, lambda pixels: resampled(pixels, size, filter, box))
     if fit == "pad":
         inner = size_after((old_width, old_height), *size, fit="contain")
-        return _each(image, lambda pixels: _padded(_resampled(pixels, inner, filter), size, colour))
-    return _each(image, lambda pixels: _resampled(pixels, size, filter))
+        return _each(image, lambda pixels: _padded(resampled(pixels, inner, filter), size, colour))
+    return _each(image, lambda pixels: resampled(pixels, size, filter))
 
 
 def channels_after(channels: int, *, fit: Fit = "stretch", background: str = "black") -> int:
@@ -72,7 +72,8 @@ def _covering(old: tuple[int, int], new: tuple[int, int]) -> Box:
     return left, top, left + width, top + height
 
 
-def _resampled(pixels: "Pixels", size: tuple[int, int], filter_: Filter, box: Box | None = None) -> "Pixels":
+def resampled(pixels: "Pixels", size: tuple[int, int], filter_: Filter, box: Box | None = None) -> "Pixels":
+    """One picture, or a part of it, at another size; boxes are left, top, right, bottom, and may be fractional."""
     import numpy as np
     from PIL.Image import Resampling, fromarray
 

@@ -179,7 +179,13 @@ CODES: dict[str, Code] = {
     "SDF352": Code("damaged origin", "What the picture says about how it was made cannot be read."),
     "SDF353": Code("origin of a newer sdflow", "The picture was made by a newer sdflow than this one."),
     "SDF354": Code("another input", "An input file is not the one that the picture was made from."),
-    # 36x: other input files
+    # 36x: other input files, and pictures together
+    "SDF364": Code(
+        "outside of the picture", "A crop, a shape or an upper picture has no pixel in the picture."
+    ),
+    "SDF365": Code(
+        "pictures that do not go together", "Pictures and masks of one node differ in size or in number."
+    ),
     "SDF367": Code("no such latent", "The file of a latent does not exist, or cannot be read."),
     "SDF368": Code("not a latent", "The file holds something else than a latent that sdflow has written."),
     "SDF369": Code("not an upscaler", "The file holds something else than a network for pictures in colour."),

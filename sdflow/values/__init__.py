@@ -18,6 +18,7 @@ from sdflow.values.model import (
     canonical_json,
     digest_of_json,
 )
+from sdflow.values.region import Box, Region
 from sdflow.values.spec import (
     ALWAYS,
     CLEAN,
@@ -31,6 +32,7 @@ from sdflow.values.spec import (
     LatentSpec,
     Level,
     MaskSpec,
+    RegionSpec,
     Span,
     Spec,
     Tokens,
@@ -50,6 +52,7 @@ __all__ = [
     "AnimationSpec",
     "Area",
     "Beside",
+    "Box",
     "Component",
     "Conditioning",
     "ConditioningSpec",
@@ -70,6 +73,8 @@ __all__ = [
     "MaskSpec",
     "Model",
     "RawTensor",
+    "Region",
+    "RegionSpec",
     "SmallLatent",
     "Span",
     "Spec",

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 class Inpaint:
     """The picture around what is painted anew. Sizes are those of the latent, on the CPU.
 
-    mask: float32[1, 1, height, width]: 1 is painted anew, 0 stays.
+    mask: float32[1 or batch, 1, height, width]: 1 is painted anew, 0 stays.
     masked: float32[batch, channels, height, width], latents of the picture without what is painted anew, drawn by
         lot after the picture's own latent and the noise.
     masked_alone: the same, drawn after the noise alone, and
     streams_alone: uint8[batch, n], the random streams before anything was drawn: for UNets that are not shown the
         picture's own latent.
     picture, noise: float32[batch, channels, height, width], of a partly denoised latent: what it began with.
+    strengths: float32[1 or batch, 1, height, width], of a soft mask: how strongly each place is painted anew, 0 to 1.
     """
 
     mask: "torch.Tensor"
@@ -30,6 +31,7 @@ class Inpaint:
     streams_alone: "torch.Tensor"
     picture: "torch.Tensor | None" = None
     noise: "torch.Tensor | None" = None
+    strengths: "torch.Tensor | None" = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from sdflow.values.conditioning import Conditioning
 from sdflow.values.encoded import Encoded
 from sdflow.values.image import Image, Mask
 from sdflow.values.latent import Latent
+from sdflow.values.region import Region
 from sdflow.values.trajectory import State
 
 
@@ -30,6 +31,7 @@ DECODERS: Mapping[str, Decoder] = {
     Image.kind: Image.decode,
     Latent.kind: Latent.decode,
     Mask.kind: Mask.decode,
+    Region.kind: Region.decode,
     State.kind: State.decode,
 }
 

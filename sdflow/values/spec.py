@@ -101,6 +101,19 @@ class MaskSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionSpec:
+    """Boxes in `batch` pictures of `height` × `width` pixels."""
+
+    batch: int
+    height: int
+    width: int
+    kind: Literal["Region"] = "Region"
+
+    def __str__(self) -> str:
+        return f"region of {self.width}×{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """In which steps of a schedule something counts: where all of its bounds hold.
 
@@ -222,4 +235,6 @@ class Tokens:
     starts: tuple[int, ...]
 
 
-Spec: TypeAlias = LatentSpec | ImageSpec | MaskSpec | ConditioningSpec | TrajectorySpec | AnimationSpec
+Spec: TypeAlias = (
+    LatentSpec | ImageSpec | MaskSpec | RegionSpec | ConditioningSpec | TrajectorySpec | AnimationSpec
+)

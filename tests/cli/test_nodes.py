@@ -37,6 +37,9 @@ nodes:
   larger-latent: {type: upscale-latent, latent: $sample}
   larger: {type: upscale, image: $image}
   esrgan: {type: load-upscaler, source: ./esrgan.pth}
+  mask: {type: load-mask, path: mask.png}
+  soft: {type: adjust-mask, mask: $mask, feather: 4}
+  detail: {type: crop-to-mask, image: $photo, mask: $mask, width: 64, height: 64}
 """
 
 
@@ -68,6 +71,7 @@ def test_what_is_told_fits_into_the_terminal(
         .replace("Image …", "")
         .replace("Conditioning …", "")
         .replace("Latent …", "")
+        .replace("Mask …", "")
         .replace("10, …", "")
     )
     assert "…" not in told, "something was cut off"

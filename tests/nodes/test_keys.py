@@ -81,6 +81,55 @@ def everything(model: Path | str) -> Nodes:
         "way": {"type": "preview", "model": "$model", "of": "$again.trajectory", "every": 1},
         "larger": {"type": "upscale", "image": "$image", "factor": 1.5},
         "sheet": {"type": "grid", "images": ["$image", "$larger"]},
+        **masks(),
+        **pictures(),
+    }
+
+
+def masks() -> Nodes:
+    """Every way to make and to change a mask."""
+    return {
+        "from-image": {"type": "mask-from-image", "image": "$file"},
+        "shape": {
+            "type": "draw-mask",
+            "image": "$file",
+            "ellipse": {"left": 0.2, "width": 0.5, "height": 0.8},
+        },
+        "drawn": {
+            "type": "draw-mask",
+            "width": 40,
+            "height": 24,
+            "rectangle": {"left": 0.25, "top": 0.25, "width": 0.5, "height": 0.5},
+        },
+        "soft": {"type": "adjust-mask", "mask": "$drawn", "feather": 2.0},
+        "masks": {"type": "combine-masks", "masks": ["$soft", "$shape"]},
+        "mask-shown": {"type": "image-from-mask", "mask": "$masks"},
+    }
+
+
+def pictures() -> Nodes:
+    """Every way to change a picture, in a chain for most of them."""
+    return {
+        "crop": {"type": "crop-image", "image": "$file", "left": 4, "top": 2, "width": 20, "height": 16},
+        "padded": {"type": "pad-image", "image": "$crop", "left": 8},
+        "flipped": {"type": "flip-image", "image": "$file"},
+        "rotated": {"type": "rotate-image", "image": "$crop", "angle": 30},
+        "pasted": {"type": "composite", "background": "$file", "foreground": "$flipped", "mask": "$soft"},
+        "clear": {"type": "set-alpha", "image": "$file", "mask": "$soft"},
+        "filled": {"type": "fill-masked", "image": "$file", "mask": "$soft"},
+        "cut": {"type": "crop-to-mask", "image": "$file", "mask": "$soft", "width": 32, "height": 32},
+        "back": {
+            "type": "paste-region",
+            "background": "$file",
+            "image": "$cut",
+            "region": "$cut.region",
+            "mask": "$soft",
+        },
+        "matched": {"type": "match-colour", "image": "$file", "reference": "$padded"},
+        "toned": {"type": "adjust-image", "image": "$file", "brightness": 1.2},
+        "blurred": {"type": "blur-image", "image": "$file"},
+        "sharp": {"type": "sharpen-image", "image": "$file"},
+        "few": {"type": "quantize-image", "image": "$file"},
     }
 
 
@@ -140,6 +189,10 @@ OUTPUTS = {
     "latent.safetensors": "$larger-latent",
     "parts.safetensors": "$parts",
     "mask.png": "$mask",
+    "mask-shown.png": "$mask-shown",
+    "back.png": "$back",
+    "padded.png": "$padded.mask",
+    "matched.png": "$matched",
     "fine-{index}.safetensors": "$fine",
     "grainy.safetensors": "$grainy",
     "varied.safetensors": "$varied",
@@ -223,6 +276,7 @@ MUTATIONS: dict[str, list[Row]] = {
         ("start", {}, {"tiling": True}),
         ("start", {"tiling": True}, {"tile": 64}),
         ("start", {"tiling": True}, {"tile-overlap": 64}),
+        ("start", {"mask": "$shape"}, {"soft": True}),
     ],
     "init-latent-from-small-image": [
         ("small", {}, {"noise-level": 30}),
@@ -302,6 +356,90 @@ MUTATIONS: dict[str, list[Row]] = {
         ("sharper", {}, {"tile": 64}),
         ("sharper", {}, {"tile-overlap": 16}),
     ],
+    "mask-from-image": [
+        ("from-image", {}, {"channel": "red"}),
+        ("from-image", {}, {"colour": "grey"}),
+        ("from-image", {"colour": "grey"}, {"tolerance": 90}),
+        ("from-image", {}, {"invert": True}),
+    ],
+    "draw-mask": [
+        ("drawn", {}, {"width": 44}),
+        ("drawn", {}, {"height": 28}),
+        ("drawn", {}, {"rectangle": {"left": 0.25, "top": 0.25, "width": 0.5, "height": 0.25}}),
+        ("drawn", {}, {"ellipse": {"left": 0.1, "top": 0.1, "width": 0.8, "height": 0.8}}),
+        ("drawn", {}, {"polygon": [[0, 0], [1, 0], [0, 1]]}),
+        ("drawn", {"rectangle": {"width": 1, "height": 1}}, {"unit": "pixels"}),
+    ],
+    "adjust-mask": [
+        ("soft", {"mask": "$from-image"}, {"threshold": 100}),
+        ("soft", {}, {"invert": True}),
+        ("soft", {}, {"grow": 2}),
+        ("soft", {}, {"feather": 3.0}),
+    ],
+    "combine-masks": [("masks", {}, {"how": "intersection"})],
+    "image-from-mask": [],
+    "crop-image": [
+        ("crop", {}, {"left": 5}),
+        ("crop", {}, {"top": 3}),
+        ("crop", {}, {"width": 21}),
+        ("crop", {}, {"height": 17}),
+        ("crop", {"left": 0, "top": 0, "width": 1, "height": 1}, {"unit": "fractions"}),
+    ],
+    "pad-image": [
+        ("padded", {}, {"left": 9}),
+        ("padded", {}, {"top": 1}),
+        ("padded", {}, {"right": 1}),
+        ("padded", {}, {"bottom": 1}),
+        ("padded", {}, {"fill": "reflect"}),
+        ("padded", {"fill": "colour"}, {"colour": "red"}),
+        ("padded", {"fill": "noise"}, {"seed": 1}),
+        ("padded", {}, {"overlap": 2}),
+        ("padded", {}, {"feather": 2}),
+    ],
+    "flip-image": [("flipped", {}, {"axis": "vertical"})],
+    "rotate-image": [
+        ("rotated", {}, {"angle": 31}),
+        ("rotated", {}, {"expand": False}),
+        ("rotated", {}, {"background": "red"}),
+    ],
+    "composite": [
+        ("pasted", {}, {"left": 1}),
+        ("pasted", {}, {"top": 1}),
+        ("pasted", {}, {"mode": "multiply"}),
+        ("pasted", {}, {"opacity": 0.5}),
+    ],
+    "set-alpha": [],
+    "fill-masked": [
+        ("filled", {}, {"fill": "noise"}),
+        ("filled", {"fill": "colour"}, {"colour": "red"}),
+        ("filled", {"fill": "noise"}, {"seed": 1}),
+    ],
+    "crop-to-mask": [
+        ("cut", {}, {"width": 40}),
+        ("cut", {}, {"height": 40}),
+        ("cut", {}, {"padding": 1}),
+    ],
+    "paste-region": [],
+    "match-colour": [("matched", {}, {"method": "histogram"}), ("matched", {}, {"strength": 0.5})],
+    "adjust-image": [
+        ("toned", {}, {"brightness": 1.3}),
+        ("toned", {}, {"contrast": 1.3}),
+        ("toned", {}, {"saturation": 1.3}),
+        ("toned", {}, {"gamma": 1.3}),
+        ("toned", {}, {"invert": True}),
+    ],
+    "blur-image": [("blurred", {}, {"radius": 3}), ("blurred", {}, {"kind": "box"})],
+    "sharpen-image": [
+        ("sharp", {}, {"radius": 3}),
+        ("sharp", {}, {"amount": 1.0}),
+        ("sharp", {}, {"threshold": 40}),
+    ],
+    "quantize-image": [
+        ("few", {}, {"colours": 4}),
+        ("few", {}, {"palette": ["black", "white"]}),
+        ("few", {}, {"method": "octree"}),
+        ("few", {}, {"dither": False}),
+    ],
     "grid": [
         ("sheet", {}, {"columns": 1}),
         ("sheet", {}, {"rows": 2}),
@@ -336,8 +474,10 @@ SAME_RESULT = {
     ("image", "slicing"),
     ("way", "item"),
     *(("sharper", field) for field in ("tiling", "tile", "tile-overlap")),
+    ("padded", "overlap"),
+    ("padded", "feather"),
 }
-"""Fields whose effect does not show at these sizes; their keys change all the same."""
+"""Fields whose effect does not show at these sizes, or on another output; their keys change all the same."""
 
 ROWS = [
     pytest.param(kind, *row, id=f"{kind}-{next(iter(row[2]))}")
@@ -442,6 +582,11 @@ CHANGES: list[tuple[str, str, list[Any]]] = [
     ("blended", "weight", [0.2, 0.5]),
     ("chosen", "items", [[3, 1], [0]]),
     ("varied", "strength", [0.1, 0.3]),
+    ("soft", "feather", [2.0, 0.0]),
+    ("drawn", "ellipse", [None, {"width": 1.0, "height": 1.0}]),
+    ("cut", "padding", [2, 9]),
+    ("padded", "overlap", [0, 2]),
+    ("crop", "left", [4, 6]),
 ]
 
 

@@ -48,6 +48,26 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
         ("model=builtin:tiny-edit", "width=96", "height=64", "steps=4"),
         {"instruct-edit-7.5-1.5.png": (96, 64)},
     ),
+    "inpaint-only-masked": (
+        ("model=builtin:tiny-inpaint", "size=64", "steps=4"),
+        {"inpaint-only-masked.png": (768, 512)},
+    ),
+    "outpaint": (
+        ("model=builtin:tiny-inpaint", "size=64", "left=16", "right=8", "steps=4"),
+        {"outpaint.png": (120, 64)},
+    ),
+    "soft-inpaint": (
+        ("model=builtin:tiny", "width=96", "height=64", "steps=4"),
+        {"soft-inpaint.png": (96, 64)},
+    ),
+    "hires-fix": (
+        ("model=builtin:tiny", "size=64", "factor=1.5", "steps=4", "strength-picture=0.5"),
+        {
+            "hires-fix-7-first.png": (64, 64),
+            "hires-fix-7-latent.png": (96, 96),
+            "hires-fix-7-picture.png": (96, 96),
+        },
+    ),
     "x4-upscale": (("model=builtin:tiny-x4", "size=16", "steps=4"), {"x4-upscale-20.png": (64, 64)}),
     "community-checkpoint": (
         ("checkpoint=builtin:tiny", "vae=builtin:tiny", *SMALL),

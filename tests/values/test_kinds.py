@@ -13,6 +13,7 @@ from sdflow.values import (
     NOISE,
     Animation,
     Area,
+    Box,
     Conditioning,
     Encoded,
     Entry,
@@ -23,6 +24,7 @@ from sdflow.values import (
     Level,
     LowResolution,
     Mask,
+    Region,
     Span,
     State,
     StoredValue,
@@ -84,6 +86,7 @@ def values() -> dict[str, StoredValue]:
         "image": Image(rng.integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)),
         "image with alpha and 16 bits": Image(rng.integers(0, 65536, (1, 5, 7, 4), dtype=np.uint16)),
         "mask": Mask(rng.integers(0, 256, (1, 5, 7), dtype=np.uint8)),
+        "region": Region((Box(1, 2, 3, 4), Box(0, 0, 9, 9)), 20, 30),
         "state": State(
             3,
             latent(Level("partial", 3, "cd" * 32)),

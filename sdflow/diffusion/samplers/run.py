@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -42,6 +43,7 @@ class SamplerRun:
             self.scheduler.set_timesteps(part.steps, device=device)
         self.evaluations = evaluations_per_step(sampler, config, part)
         self.timesteps = _timesteps(self.scheduler, part)
+        self._part = part
         self._device = device
         self._generators = list(generators)
         self._seeds: list[int] = []
@@ -81,6 +83,11 @@ class SamplerRun:
         """
         scheduler: Any = self.scheduler
         return scheduler.sigmas[scheduler.step_index]  # type: ignore[no-any-return]  # a tensor of diffusers'
+
+    def done_before(self, number: int) -> float:
+        """How much of the whole schedule is done before the step of evaluation `number`: 0 to below 1."""
+        made = accumulate(self.evaluations)
+        return (self._part.start + sum(count <= number for count in made)) / self._part.steps
 
     def history(self) -> History:
         """What the sampler remembers now."""
