@@ -22,6 +22,8 @@ from sdflow.diffusion.samplers.sampler import Sampler
 from sdflow.diffusion.samplers.steps import StepRange, evaluations_per_step, level_after, step_range
 from sdflow.diffusion.shown import shown_beside
 from sdflow.diffusion.streams import draw_from, generators_of, states_of
+from sdflow.diffusion.tiles import Tiling
+from sdflow.diffusion.windows import Windowed
 from sdflow.values import Conditioning, Latent, SmallLatent, State
 
 _SCALE = "scale"
@@ -44,6 +46,7 @@ class DenoiseRequest:
     micro: the sizes that an SDXL UNet is told; None for others.
     freeu, pag: FreeU and perturbed-attention guidance; None is none.
     image_guidance: how closely to keep to a picture that is edited; None for UNets that are shown none.
+    windows: the UNet looks at the latent through them, in latent elements; None shows it the whole.
     """
 
     latent: Latent
@@ -63,6 +66,7 @@ class DenoiseRequest:
     freeu: FreeU | None = None
     pag: Pag | None = None
     image_guidance: float | None = None
+    windows: Tiling | None = None
 
 
 def denoise(
@@ -109,7 +113,8 @@ def denoise(
         width=request.latent.samples.shape[-1],
     )
     dtype = unet.dtype if dtype is None else dtype
-    sampling = _Sampling(request, part, unet, aids=aids, device=target, dtype=dtype)
+    seen = unet if request.windows is None else Windowed(unet, request.windows)
+    sampling = _Sampling(request, part, seen, aids=aids, device=target, dtype=dtype)
     attention = _attention(unet, sliced=request.attention_slicing)
     with torch.inference_mode(), attention, with_freeu(unet, request.freeu), opened(aids, unet):
         first = sampling.begin(resume)

@@ -35,6 +35,7 @@ from sdflow.nodes.denoise_inputs import (
 )
 from sdflow.nodes.sizes import Corner, Pixels, micro_of, refuse_sizes
 from sdflow.nodes.steering import FreeUFactors, PagFields, image_guidance_of, refuse_steering
+from sdflow.nodes.windows import Windows, refuse_windows, repeated, seen_at_once, windows_of
 from sdflow.problems import UserError
 from sdflow.values import (
     Conditioning,
@@ -52,7 +53,7 @@ SamplerName = Annotated[
     WithJsonSchema({"type": ["string", "null"], "examples": sorted(SAMPLERS)}),
 ]
 
-_ADDED_LATER = frozenset({"image-guidance", "freeu", "pag"})
+_ADDED_LATER = frozenset({"image-guidance", "freeu", "pag", "windows"})
 """Fields that older keys do not know: absent, they are not in a key."""
 
 
@@ -124,6 +125,10 @@ class Denoise(Node, type="denoise", version=2):
     attention_slicing: bool = False
     """Compute attention in slices: less memory, slower, and slightly other pixels."""
 
+    windows: Windows | None = None
+    """For pictures larger than the model was made for, or than memory: the UNet looks through overlapping windows, and
+    predictions are blended (MultiDiffusion, arXiv:2302.08113). Write {} for windows of the model's size."""
+
     def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
         """All plain fields that are there; where there are timesteps, they tell the number of steps."""
         fields = super().key_fields(without=without)
@@ -151,6 +156,7 @@ class Denoise(Node, type="denoise", version=2):
         refuse_conditioning(model, conditioning, latent)
         refuse_sizes(self, model)
         refuse_steering(self, model)
+        refuse_windows(self.windows, model, self)
         self._refuse_sampler(model)
         try:
             part = self._part(model, latent.level)
@@ -256,13 +262,22 @@ class Denoise(Node, type="denoise", version=2):
         part = self._part(model, latent.level)
         rows = self._rows(model, conditioning, part)
         elements = latent.batch * latent.height * latent.width
+        seen = seen_at_once(self.windows, model, latent)
         unet = model.components["unet"]
         passes = evaluations_per_step(self._chosen, scheduler_config(model), part)
         widths = unet.config.get("block_out_channels")
         width = widths[0] if isinstance(widths, list) and isinstance(widths[0], int) else 320
         return Cost(
-            elements * sum(count * evaluated for count, evaluated in zip(rows, passes, strict=True)),
-            elements * max(rows) * width * 24 * (4 if unet.dtype == "float32" else 2),
+            elements
+            * repeated(self.windows, model, latent)
+            * sum(count * evaluated for count, evaluated in zip(rows, passes, strict=True)),
+            latent.batch
+            * seen.height
+            * seen.width
+            * max(rows)
+            * width
+            * 24
+            * (4 if unet.dtype == "float32" else 2),
         )
 
     def frugal(self) -> "Denoise | None":
@@ -294,10 +309,11 @@ class Denoise(Node, type="denoise", version=2):
             # Of a trajectory that lacks its first state alone, one step is done and dropped.
             end_step=max(until, part.start + 1),
             attention_slicing=self.attention_slicing,
-            micro=micro_of(self, model, latent.spec()),
             freeu=None if self.freeu is None else self.freeu.factors(),
             pag=None if self.pag is None else self.pag.as_asked(),
             image_guidance=image_guidance_of(self.image_guidance, model),
+            micro=micro_of(self, model, seen_at_once(self.windows, model, latent.spec())),
+            windows=None if self.windows is None else windows_of(self.windows, model),
         )
         with ctx.module(model, "unet") as unet:
             result = denoise(

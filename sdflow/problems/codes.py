@@ -285,6 +285,10 @@ CODES: dict[str, Code] = {
         "unknown textual inversion",
         "A prompt calls an embedding that no `load-embedding` has put on the model.",
     ),
+    "SDF446": Code(
+        "windows do not go with it",
+        "A ControlNet sees the whole picture, and windows show the model parts of it.",
+    ),
     "SDF445": Code("video needs a package", "MP4 is written by ffmpeg, through the package imageio-ffmpeg."),
     "SDF435": Code(
         "no such attention layer", "Perturbed-attention guidance names a layer that the UNet does not have."

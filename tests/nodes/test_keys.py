@@ -308,6 +308,7 @@ MUTATIONS: dict[str, list[Row]] = {
         ("again", {}, {"negative-crop": {"top": 16, "left": 24}}),
         ("again", {}, {"aesthetic-score": 9.0}),
         ("again", {}, {"negative-aesthetic-score": 0.5}),
+        ("again", {}, {"windows": {"size": 64}}),
         # Slices are computed in another order; on a model this small the bits may or may not move.
         ("again", {}, {"attention-slicing": True}),
     ],
@@ -470,12 +471,14 @@ ON_REFINER = {"aesthetic-score", "negative-aesthetic-score"}
 """Fields that need its refiner."""
 SAME_RESULT = {
     ("again", "attention-slicing"),
+    ("again", "windows"),
     *((name, field) for name in ("image", "start") for field in ("tiling", "tile", "tile-overlap")),
     ("image", "slicing"),
     ("way", "item"),
     *(("sharper", field) for field in ("tiling", "tile", "tile-overlap")),
     ("padded", "overlap"),
     ("padded", "feather"),
+    ("film", "order"),
 }
 """Fields whose effect does not show at these sizes, or on another output; their keys change all the same."""
 

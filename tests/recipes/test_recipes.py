@@ -35,6 +35,10 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
     "few-steps": (("model=builtin:tiny-xl", "size=64"), {"few-steps-2-42.png": (64, 64)}),
     "watch-it-denoise": (("model=builtin:tiny", "steps=10", "size=64"), {"watch-it-denoise.png": None}),
     "animation": (("model=builtin:tiny", *SMALL), {"animation-42.gif": (64, 64)}),
+    "tiled-upscale": (
+        ("model=builtin:tiny", "window=64", *SMALL),
+        {"tiled-upscale-42.png": (128, 128)},
+    ),
     "regions": (("model=builtin:tiny", *SMALL), {"regions-5.png": (64, 64)}),
     "inpaint": (
         ("model=builtin:tiny-inpaint", "width=96", "height=64", "steps=4"),
