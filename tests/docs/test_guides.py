@@ -42,7 +42,12 @@ def pairs() -> Iterator[Pair]:
 
 PAIRS = tuple(pairs())
 PAGE = DOCS / "from-a1111.md"
-RECIPES = [(name, block) for name, block in blocks(PAGE, "yaml") if block.startswith("sdflow: 1")]
+RECIPES = [
+    (name, block)
+    for page in (PAGE, DOCS / "from-comfyui.md")
+    for name, block in blocks(page, "yaml")
+    if block.startswith("sdflow: 1")
+]
 
 
 def test_every_program_of_the_tutorial_is_there() -> None:
