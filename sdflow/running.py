@@ -166,6 +166,7 @@ class _Attempt:
             measured=measured,
             ready=ready,
             unchanged=unchanged,
+            save_every=session.settings.save_every,
         )
 
     def _writer(self) -> OutputWriter:

@@ -16,6 +16,7 @@ from sdflow.engine.events import Downloading, Listener, ModelMoved
 from sdflow.engine.rates import Rates
 from sdflow.engine.results import Results
 from sdflow.engine.sparing import SparingKeys
+from sdflow.engine.states import SAVE_EVERY
 from sdflow.graph.build import Graph, build
 from sdflow.graph.infer import Inferred, infer
 from sdflow.graph.node import Node
@@ -59,7 +60,8 @@ class Settings:
     """Where a session computes and keeps things.
 
     `cache` None is the user's cache folder, `no_cache` a temporary one. `offline` None follows HF_HUB_OFFLINE.
-    `locked` refuses whatever the lock of a recipe does not cover.
+    `locked` refuses whatever the lock of a recipe does not cover. A denoise keeps a state to go on from every
+    `save_every` seconds (0: after every step), and less often where that would cost more than a hundredth of the time.
     """
 
     device: str = "auto"
@@ -68,6 +70,7 @@ class Settings:
     limit_bytes: int | None = None
     offline: bool | None = None
     locked: bool = False
+    save_every: float = SAVE_EVERY
     environ: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -9,6 +9,7 @@ import click
 
 from sdflow.cli.completing import complete_nodes, complete_params
 from sdflow.composition import Composition
+from sdflow.engine.states import SAVE_EVERY
 from sdflow.workflow import Session, Settings, Wishes
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         cache=options.pop("cache"),
         no_cache=options.pop("no_cache"),
         locked=options.pop("locked", False),
+        save_every=options.pop("save_every", SAVE_EVERY),
         environ=dict(os.environ),
     )
 

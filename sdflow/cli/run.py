@@ -30,6 +30,10 @@ from sdflow.workflow import Session
 @click.option(
     "--watch", is_flag=True, help="Stay, and run again whenever the recipe or an input file is saved."
 )
+@click.option(
+    "--save-every", type=click.FloatRange(min=0), default=5.0, show_default=True, metavar="SECONDS",
+    help="How often a denoise keeps a state that a killed run goes on from; 0 is after every step.",
+)  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Print only the paths of output files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one event per line as JSON.")
 def command(recipe: Path, out: Path, **options: Any) -> int:

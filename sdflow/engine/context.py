@@ -1,18 +1,15 @@
 """What a running node sees of the engine."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from sdflow.composition import Json
 from sdflow.device import Device
-from sdflow.engine.results import Results
+from sdflow.engine.states import StoredStates
 from sdflow.graph.facts import Facts
-from sdflow.graph.keys import state_key
-from sdflow.store import LostValueError
-from sdflow.values import Component, Loadable, State
+from sdflow.values import Component, Loadable
 
 
 class InterruptedRunError(Exception):
@@ -42,49 +39,6 @@ class ComponentPool(Protocol):
 
     def advance(self) -> None:
         """Say that the first of the planned nodes is done."""
-
-
-@dataclass(slots=True)
-class StoredStates:
-    """The trajectory of one denoise in the store."""
-
-    results: Results
-    trajectory: str
-    wanted: frozenset[int]
-    result_kept: bool
-    ignore_kept: bool
-    environment: Mapping[str, Json]
-    write: Callable[[Callable[[], None]], None]
-
-    @property
-    def last_needed(self) -> int | None:
-        """The step after which nothing is needed any more; None when the result itself is."""
-        return max(self.wanted) if self.result_kept and self.wanted else None
-
-    def latest(self, at_most: int, at_least: int) -> State | None:
-        """The kept state with the highest step in this range."""
-        if self.ignore_kept:
-            return None
-        for step in range(at_most, at_least - 1, -1):
-            key = state_key(self.trajectory, step)
-            if self.results.find(key) is not None:
-                try:
-                    return cast("State", self.results.value(key, "state"))
-                except LostValueError:
-                    continue
-        return None
-
-    def keep(self, state: State) -> None:
-        """Write a state beside the running node."""
-        key = state_key(self.trajectory, state.step)
-        values = {"state": state}
-        preimage: dict[str, Json] = {"node": "state", "trajectory": self.trajectory, "step": state.step}
-        self.results.begin(key, values)
-        self.write(
-            lambda: self.results.save(
-                key, preimage, values, seconds=0.0, peak_bytes=None, environment=self.environment
-            )
-        )
 
 
 @dataclass(slots=True)

@@ -22,7 +22,6 @@ from sdflow.engine.context import (
     InputChangedError,
     InterruptedRunError,
     Running,
-    StoredStates,
 )
 from sdflow.engine.events import (
     Listener,
@@ -36,6 +35,7 @@ from sdflow.engine.events import (
 from sdflow.engine.memory import PeakMeter, is_out_of_memory
 from sdflow.engine.results import Results
 from sdflow.engine.schedule import Schedule
+from sdflow.engine.states import SAVE_EVERY, Pace, StoredStates
 from sdflow.graph.build import GraphNode
 from sdflow.graph.facts import Facts
 from sdflow.graph.field_kinds import file_fields
@@ -80,7 +80,8 @@ class Surroundings:
     """What an execution works with, beside its plan.
 
     `measured` is told how long a node took, `ready` that its results are there, and `unchanged` raises
-    `InputChangedError` unless a file is still what the plan had found.
+    `InputChangedError` unless a file is still what the plan had found. `save_every` is how many seconds lie between the
+    states of a denoise that a killed run goes on from.
     """
 
     facts: Facts
@@ -92,6 +93,7 @@ class Surroundings:
     measured: Callable[[PlannedNode, float], None]
     ready: Callable[[int], None]
     unchanged: Callable[[str], None]
+    save_every: float = SAVE_EVERY
 
 
 class Execution:
@@ -261,7 +263,8 @@ class Execution:
         inputs = gather(item, self._input_of(item))
         meter = PeakMeter(around.facts.device) if item.node.lane == "device" else None
         began = time.perf_counter()
-        values = _by_port(item.node, item.node.run(self._context(item, planned, keyed), **inputs))
+        context = self._context(item, planned, keyed)
+        values = _by_port(item.node, item.node.run(context, **inputs))
         seconds = time.perf_counter() - began
         peak = meter.peak_bytes() if meter is not None else None
         for name, _ in file_fields(type(item.node)):
@@ -270,6 +273,7 @@ class Execution:
         if values:
             self._keep(keyed, values, seconds, peak)
             around.measured(planned, seconds)
+        context.states.done()
         self._values[item.id] = values
         self.outcome.ran.append(item.id)
         around.listener(NodeFinished(item.name, item.node.name, keyed.key, seconds, peak))
@@ -299,6 +303,7 @@ class Execution:
             planned.reason == "forced",
             around.environment,
             self.write_beside,
+            Pace(around.save_every, around.stop),
         )
         return Running(around.facts.device, around.facts, around.pool, around.stop, on_progress, states)
 

@@ -49,6 +49,11 @@ class Results:
         self._tier.put((key, port), value, value.nbytes)
         return value
 
+    def forget(self, key: str, port: str) -> None:
+        """Delete the only value of a key, which nobody needs any more."""
+        self.store.delete(key)
+        self._tier.drop((key, port))
+
     def begin(self, key: str, values: Mapping[str, StoredValue]) -> None:
         """Announce values that are about to be written."""
         with self._lock:

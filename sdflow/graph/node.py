@@ -65,8 +65,11 @@ class States(Protocol):
     def latest(self, at_most: int, at_least: int) -> State | None:
         """The kept state with the highest step in this range."""
 
-    def keep(self, state: State) -> None:
-        """Keep a state under its step."""
+    def due(self) -> bool:
+        """Whether it is time to keep a state to go on from, should the run be killed."""
+
+    def keep(self, state: State, *, lasting: bool = False) -> None:
+        """Keep a state under its step; unless it was asked for or is `lasting`, until the node is done."""
 
 
 class RunContext(Protocol):

@@ -128,6 +128,7 @@ def plan(graph: Graph, facts: Facts, inferred: Inferred, memory: Memory, choices
     kept = frozenset(number for number in needed if number in keys and memory.keeps(keys[number].key))
     survey = _Survey(graph, inferred, keys, memory, kept, _forced(merged, needed, choices))
     survey.walk_back(targets)
+    survey.share_ways()
     nodes: dict[int, PlannedNode] = {}
     tasks: list[Task] = []
     for number in sorted(needed):
@@ -173,6 +174,19 @@ class _Survey:
                         stack.append(wire.node)
                 elif wire.node in self.keys and wire.node not in self.kept:
                     stack.append(wire.node)
+
+    def share_ways(self) -> None:
+        """Of several that go the same way, the one that goes furthest keeps the states at which the others end."""
+        ways: dict[str, list[tuple[int, int]]] = {}
+        for number in self.running:
+            for planned in self.inferred[number].values():
+                if isinstance(planned, TrajectorySpec) and number not in self.forced:
+                    ways.setdefault(self.keys[number].trajectory, []).append((planned.end, number))
+        for way, ends in ways.items():
+            *others, (_, furthest) = sorted(ends)
+            missing = {end for end, _ in others if not self.memory.keeps(state_key(way, end))}
+            if missing:
+                self.states.setdefault(furthest, set()).update(missing)
 
     def _missing(self, source: int, steps: Sequence[int]) -> set[int]:
         way = self.keys[source].trajectory

@@ -321,8 +321,9 @@ class Denoise(Node, type="denoise", version=2):
                 unet=unet,
                 device=str(ctx.device),
                 resume=resume,
-                capture=states.wanted.__contains__,
-                on_state=states.keep,
+                capture=lambda step: step in states.wanted or step == part.end < part.steps or states.due(),
+                # Where this ends and the schedule does not, another denoise may go on.
+                on_state=lambda state: states.keep(state, lasting=state.step == part.end < part.steps),
                 on_step=ctx.progress,
             )
         return {} if states.last_needed is not None else {"latent": result}
