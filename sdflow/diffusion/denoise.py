@@ -92,8 +92,8 @@ def denoise(
         resume: a state of this very run, to go on from.
         capture: whether the state after so many steps of the schedule is wanted.
         on_state: is given the wanted states, in order; not that which the run resumes from.
-        on_step: is told (steps done, steps in all) of this run after each. What it raises ends the run; all
-            states up to then have been given out.
+        on_step: is told (steps done, steps in all) of this run after each. What it raises ends the run; the state
+            at hand has been given out then, wanted or not.
 
     Returns:
         The latent at the end of the range: float32 on the CPU; clean, or partial with the schedule's
@@ -124,9 +124,15 @@ def denoise(
         for step in range(first, part.end):
             sampling.advance(step)
             with _ordinary_tensors():
-                if capture(step + 1):
+                given = capture(step + 1)
+                if given:
                     on_state(sampling.state(step + 1))
-                on_step(step + 1 - part.start, part.count)
+                try:
+                    on_step(step + 1 - part.start, part.count)
+                except BaseException:
+                    if not given:
+                        on_state(sampling.state(step + 1))
+                    raise
     return sampling.latent(part.end)
 
 

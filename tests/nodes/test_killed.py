@@ -52,7 +52,7 @@ def test_ctrl_c_keeps_the_step_at_hand(tiny: Path, tmp_path: Path) -> None:
 
     assert bench.session.run(composition, listener=stopping).outcome.interrupted
     bench.run(nodes, {"picture.png": "$image"})
-    assert progress(bench)[0] in {3, 4}
+    assert progress(bench) == [3, 4, 5, 6]
     assert bench.ran() == {"sample", "image"}
 
 

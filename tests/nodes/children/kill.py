@@ -40,7 +40,7 @@ def forked(work: Callable[[], None]) -> bool:
     if child == 0:
         try:
             work()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - a child says that it failed, whatever it was
             os._exit(70)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -65,7 +65,7 @@ def undisturbed_and_killed(model: Path, folder: Path, sampler: str, kills: int, 
     if sampler in {"euler", "lms"}:
         nodes = edited(nodes, {"noise": {"batch": 2}})
     whole, broken = folder / f"{sampler}-whole", folder / f"{sampler}-broken"
-    assert not forked(lambda: attempt(whole, nodes, lambda event: None))
+    assert not forked(lambda: attempt(whole, nodes, lambda _event: None))
     moments = sorted(rng.sample(range(1, STEPS + 1), k=kills))
     trouble: list[str] = []
     for moment in moments:
