@@ -63,6 +63,8 @@ class StoredStates:
     write: Callable[[Callable[[], None]], None]
     pace: Pace
     _passing: list[str] = field(default_factory=list)
+    _resumed: bool = False
+    _range: range = range(0)
 
     @property
     def last_needed(self) -> int | None:
@@ -73,13 +75,16 @@ class StoredStates:
         """The kept state with the highest step in this range."""
         if self.ignore_kept:
             return None
+        self._range = range(at_least, at_most + 1)
         for step in range(at_most, at_least - 1, -1):
             key = state_key(self.trajectory, step)
             if self.results.find(key) is not None:
                 try:
-                    return cast("State", self.results.value(key, "state"))
+                    state = cast("State", self.results.value(key, "state"))
                 except LostValueError:
                     continue
+                self._resumed = True
+                return state
         return None
 
     def due(self) -> bool:
@@ -90,8 +95,10 @@ class StoredStates:
         """Write a state beside the running node; unless it was asked for or is `lasting`, until the node is done."""
         key = state_key(self.trajectory, state.step)
         values = {"state": state}
+        passing = state.step not in self.wanted and not lasting
         preimage: dict[str, Json] = {"node": "state", "trajectory": self.trajectory, "step": state.step}
-        if state.step not in self.wanted and not lasting:
+        if passing:
+            preimage["passing"] = True
             self._passing.append(key)
         self.results.begin(key, values)
 
@@ -106,9 +113,12 @@ class StoredStates:
 
     def done(self) -> None:
         """The node is done and its result is handed to the disk: forget what only served to go on from."""
-        if self._passing:
+        if self._passing or self._resumed:
             self.write(self._forget)
 
     def _forget(self) -> None:
-        for key in self._passing:
-            self.results.forget(key, "state")
+        earlier = [state_key(self.trajectory, step) for step in self._range] if self._resumed else []
+        for key in (*self._passing, *earlier):
+            record = self.results.store.peek(key)
+            if record is not None and isinstance(record.preimage, dict) and record.preimage.get("passing"):
+                self.results.forget(key, "state")
