@@ -92,9 +92,11 @@ class Denoise(Node, type="denoise", version=2):
     image_guidance: float | None = Field(None, ge=1, le=1000)
     """For models that edit a picture: how closely to keep to it; by default 1.5. At guidance 1 and below it is off."""
     freeu: FreeUFactors | None = None
-    """FreeU: b1 and b2 strengthen the UNet's backbone, s1 and s2 weaken its skip connections (arXiv:2309.11497)."""
+    """FreeU (arXiv:2309.11497): b1 and b2 strengthen the backbone, s1 (0.9) and s2 (0.2) weaken skip connections.
+    Its authors take b1 1.5 and b2 1.6 for SD 1.5, 1.4 and 1.6 for 2.1, 1.3 and 1.4 for SDXL."""
     pag: PagFields | None = None
-    """Perturbed-attention guidance: scale, adaptive-scale and layers (arXiv:2403.17377). Costs an evaluation more."""
+    """Perturbed-attention guidance (arXiv:2403.17377): scale (3), adaptive-scale (0) and layers ([mid]), named as in
+    diffusers. The prompt is evaluated once more in each step."""
     strength: float | None = Field(None, gt=0, le=1)
     """For a picture's latent: how much of the schedule to run. 1 forgets nearly all of the picture."""
     start_step: int | None = Field(None, ge=0, le=1000)

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 
-from sdflow.models.family import family_of, roles_of
+from sdflow.models.family import family_of, roles_of, shown_beside_of
 from sdflow.models.load import load_component
 from sdflow.models.misfits import misfits
 from sdflow.models.refused import ModelError
 from sdflow.models.request import ModelRequest, PartRequest
+from sdflow.models.tiny_x2 import write_tiny_x2
 from sdflow.models.tiny_xl import write_tiny_xl
 from sdflow.values import Component, LatentSpace
 from tests.models.conftest import Resolve
@@ -39,6 +41,13 @@ ORIGINALS: dict[str, dict[str, Any]] = {
     },
     "sd1": {"cross_attention_dim": 768},
     "sd2": {"cross_attention_dim": 1024},
+    "x2-upscaler": {
+        "cross_attention_dim": 768,
+        "in_channels": 8,
+        "out_channels": 5,
+        "time_cond_proj_dim": 896,
+        "time_embedding_type": "fourier",
+    },
 }
 
 
@@ -120,6 +129,32 @@ def test_what_model_index_says_of_empty_prompts(resolve: Resolve, tmp_path: Path
     for said in (True, False):
         folder = write_tiny_xl(tmp_path / str(said), force_zeros_for_empty_prompt=said)
         assert resolve(str(folder)).traits == {"force_zeros_for_empty_prompt": said}
+
+
+def test_what_model_index_says_of_the_scale_of_pictures_to_edit(resolve: Resolve, tmp_path: Path) -> None:
+    folder = write_tiny_xl(tmp_path / "model", in_channels=8)
+    assert "is_cosxl_edit" not in resolve(str(folder)).traits
+    index = json.loads((folder / "model_index.json").read_text())
+    write_json(folder / "model_index.json", {**index, "is_cosxl_edit": True})
+    assert resolve(str(folder)).traits["is_cosxl_edit"] is True
+
+
+def test_the_latent_upscaler(resolve: Resolve, tmp_path: Path) -> None:
+    model = resolve(str(write_tiny_x2(tmp_path / "model")))
+    assert (model.family, model.space) == ("x2-upscaler", LatentSpace("sd", 4, 8))
+    assert tuple(model.components) == roles_of("sd1")
+    unet, _ = load_component(model.components["unet"], "cpu")
+    theirs = UNet2DConditionModel.from_pretrained(tmp_path / "model" / "unet")
+    for (name, ours), (_, other) in zip(unet.named_buffers(), theirs.named_buffers(), strict=True):
+        assert torch.equal(ours, other), name
+
+
+@pytest.mark.parametrize(
+    ("channels", "shown"),
+    [((4, 4), ""), ((7, 4), "low-resolution"), ((8, 4), "edit"), ((9, 4), "inpaint"), ((6, 4), None)],
+)
+def test_what_a_unet_is_shown_beside_the_latent(channels: tuple[int, int], shown: str | None) -> None:
+    assert shown_beside_of({"in_channels": channels[0], "out_channels": channels[1]}) == shown
 
 
 def test_a_listing_without_a_word_on_empty_prompts_is_read_as_diffusers_does(

@@ -197,16 +197,29 @@ def test_the_refiner_alone_on_a_picture(tiny_refiner: Path, tmp_path: Path) -> N
     assert np.array_equal(pixels(files["a.png"]), np.asarray(theirs))
 
 
-@pytest.mark.parametrize("strength", [0.75, 1.0])
-def test_painting_into_a_picture(tiny_xl: Path, tmp_path: Path, strength: float) -> None:
+@pytest.fixture(scope="module")
+def trained_to_paint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A UNet of nine channels."""
+    from sdflow.models.tiny_xl import write_tiny_xl
+
+    return write_tiny_xl(tmp_path_factory.mktemp("models") / "tiny-xl-inpaint", in_channels=9)
+
+
+@pytest.mark.parametrize(
+    ("model", "strength"), [("tiny_xl", 0.75), ("tiny_xl", 1.0), ("trained_to_paint", 0.75)]
+)
+def test_painting_into_a_picture(
+    request: pytest.FixtureRequest, tmp_path: Path, model: str, strength: float
+) -> None:
+    folder = request.getfixturevalue(model)
     mask = np.zeros((64, 96), np.uint8)
     mask[16:48, 32:80] = 255
     Pillow.fromarray(mask).save(tmp_path / "mask.png")
-    nodes = from_sketch(prompted(tiny_xl), strength)
+    nodes = from_sketch(prompted(folder), strength)
     nodes["mask"] = {"type": "load-mask", "path": str(tmp_path / "mask.png")}
     nodes["start"]["mask"] = "$mask"
     files = Workbench(tmp_path).run(nodes, {"a.png": "$image"}).files
-    theirs = sdflows_own("StableDiffusionXLInpaintPipeline", tiny_xl)(
+    theirs = sdflows_own("StableDiffusionXLInpaintPipeline", folder)(
         **ASKED,
         image=the_sketch(),
         mask_image=Pillow.fromarray(mask),
