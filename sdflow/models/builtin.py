@@ -31,6 +31,7 @@ class Written:
     version: int
     about: str
     write: Callable[[Path], object]
+    kind: Kind = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,13 @@ def _write_tiny_x2(folder: Path) -> object:
     return write_tiny_x2(folder)
 
 
+def _write_tiny_control(folder: Path, kind: Literal["controlnet", "adapter"]) -> object:
+    from sdflow.models.tiny import tiny_unet_config
+    from sdflow.models.tiny_control import write_tiny_control
+
+    return write_tiny_control(folder, tiny_unet_config(), kind)
+
+
 def _write_tiny_xl(folder: Path) -> object:
     from sdflow.models.tiny_xl import write_tiny_xl
 
@@ -91,6 +99,18 @@ BUILTINS: Mapping[str, Builtin] = {
     ),
     "tiny-edit": Written(
         1, "the same, of a model that edits pictures by instructions", partial(_write_tiny, in_channels=8)
+    ),
+    "tiny-controlnet": Written(
+        1,
+        "random weights of a ControlNet for builtin:tiny",
+        partial(_write_tiny_control, kind="controlnet"),
+        "ControlNet",
+    ),
+    "tiny-t2i-adapter": Written(
+        1,
+        "random weights of a T2I-Adapter for builtin:tiny",
+        partial(_write_tiny_control, kind="adapter"),
+        "ControlNet",
     ),
     "tiny-x4": Written(1, "the same, of the x4 upscaler", partial(_write_tiny, in_channels=7)),
     "tiny-x2": Written(1, "the same, of the latent upscaler", _write_tiny_x2),
@@ -157,7 +177,7 @@ def check_kind(name: str, *wanted: Kind, builtins: Mapping[str, Builtin] = BUILT
 
 
 def _kind(builtin: Builtin | None) -> Kind:
-    return builtin.kind if isinstance(builtin, Shipped) else "model"
+    return "model" if builtin is None else builtin.kind
 
 
 def _write_whole(folder: Path, builtin: Written) -> None:

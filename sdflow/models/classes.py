@@ -12,6 +12,7 @@ LOADED = {
     "text_encoder_2": ("transformers", ("CLIPTextModelWithProjection",)),
     "unet": ("diffusers", ("UNet2DConditionModel",)),
     "vae": ("diffusers", ("AutoencoderKL", "AutoencoderTiny")),
+    "controlnet": ("diffusers", ("ControlNetModel", "ControlNetUnionModel", "T2IAdapter")),
 }
 """By role: the library and the classes that are loaded from it. A scheduler is only a configuration."""
 
@@ -35,6 +36,7 @@ _PIPELINES = (
 )
 _COMPONENTS = {
     "ControlNetModel": "a ControlNet",
+    "ControlNetUnionModel": "a union of ControlNets",
     "T2IAdapter": "a T2I-Adapter",
     "MotionAdapter": "a motion adapter",
     "AutoencoderKL": "an autoencoder (VAE)",

@@ -122,6 +122,11 @@ def write_tiny(
     return folder
 
 
+def tiny_unet_config() -> dict[str, Json]:
+    """What the UNet is built from, in the layout of Stable Diffusion 1.5."""
+    return _unet_config("sd1", 32, 8)
+
+
 def _unet_config(layout: Layout, width: int, sample_size: int) -> dict[str, Json]:
     heads: Json = [2, 4, 4, 8] if layout == "sd2" else 4
     return {

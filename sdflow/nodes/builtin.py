@@ -36,6 +36,7 @@ from sdflow.nodes.init_latent_from_small_image import InitLatentFromSmallImage
 from sdflow.nodes.init_latent_from_small_latent import InitLatentFromSmallLatent
 from sdflow.nodes.init_latent_to_edit import InitLatentToEdit
 from sdflow.nodes.limit_conditioning import LimitConditioning
+from sdflow.nodes.load_controlnet import LoadControlnet
 from sdflow.nodes.load_embedding import LoadEmbedding
 from sdflow.nodes.load_image import LoadImage
 from sdflow.nodes.load_latent import LoadLatent
@@ -66,6 +67,7 @@ BUILT_IN = (
     LoadModel,
     ApplyLora,
     LoadEmbedding,
+    LoadControlnet,
     EncodePrompt,
     CombineConditioning,
     RegionalConditioning,

@@ -1,6 +1,8 @@
 """`denoise`: from noise to a latent that a VAE can decode."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
@@ -24,8 +26,10 @@ from sdflow.diffusion.samplers import (
 from sdflow.graph.facts import Facts
 from sdflow.graph.fields import told
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
+from sdflow.graph.part import Given
 from sdflow.graph.wire import Input
 from sdflow.models.family import X2_UPSCALER
+from sdflow.nodes.control import ControlEntries, ControlEntry, control_cost, open_control, refuse_control
 from sdflow.nodes.decode import refuse_other_space
 from sdflow.nodes.denoise_inputs import (
     refuse_beside,
@@ -43,6 +47,7 @@ from sdflow.values import (
     Latent,
     LatentSpec,
     Level,
+    Loadable,
     Model,
     TrajectorySpec,
 )
@@ -77,6 +82,8 @@ class Denoise(Node, type="denoise", version=2):
     """What to draw, from encode-prompt."""
     latent: Input[Latent]
     """Where to start: noise, a picture's latent with a strength, or the end of another denoise."""
+    control: ControlEntries = ()
+    """ControlNets and T2I-Adapters, each with a picture to follow; several add up."""
     sampler: SamplerName = None
     """Which sampler; by default the one that the model comes with. diffusers' and A1111's names are understood."""
     steps: int = Field(25, ge=1, le=1000)
@@ -137,16 +144,21 @@ class Denoise(Node, type="denoise", version=2):
         fields = {name: it for name, it in fields.items() if it is not None or name not in _ADDED_LATER}
         return {**fields, "steps": len(self.timesteps)} if self.timesteps else fields
 
-    def components(self, model: Model) -> frozenset[str]:
-        """The UNet; the scheduler's configuration is described and never loaded."""
-        return frozenset({"unet"})
+    def components(self, model: Loadable) -> frozenset[str]:
+        """The UNet and what controls it; the scheduler's configuration is described and never loaded."""
+        return frozenset({"unet", "controlnet"})
 
-    def described(self, model: Model) -> Json:
-        """The UNet's and the scheduler's descriptions."""
-        return model.describe(("unet", "scheduler"))
+    def described(self, model: Loadable) -> Json:
+        """The UNet's and the scheduler's descriptions, and those of what controls it."""
+        return model.describe(("unet", "scheduler", "controlnet"))
 
     def infer(
-        self, facts: Facts, model: Model, conditioning: ConditioningSpec, latent: LatentSpec
+        self,
+        facts: Facts,
+        model: Model,
+        conditioning: ConditioningSpec,
+        latent: LatentSpec,
+        control: tuple[Given[ControlEntry], ...] = (),
     ) -> Mapping[str, LatentSpec | TrajectorySpec]:
         """The latent's shape stays; its level follows from the range of steps.
 
@@ -168,6 +180,7 @@ class Denoise(Node, type="denoise", version=2):
                 first.message, field=self._field_of(first.code), code=first.code, hint=first.hint
             ) from error
         refuse_gaps_between(conditioning, part, latent)
+        refuse_control(control, model, latent, self._evaluations(model, part))
         level = level_after(self._chosen, scheduler_config(model), part, latent.level)
         beside = latent.beside if level.kind == "partial" else ""
         after = LatentSpec(latent.batch, latent.height, latent.width, latent.space, level, beside)
@@ -207,6 +220,11 @@ class Denoise(Node, type="denoise", version=2):
             end_step=end,
             timesteps=self.timesteps,
         )
+
+    def _evaluations(self, model: Model, part: StepRange) -> int:
+        """How often the UNet is evaluated in the whole run that `part` is of."""
+        whole = replace(part, start=part.start if part.strength is not None else 0, end=part.steps)
+        return sum(evaluations_per_step(self._chosen, scheduler_config(model), whole))
 
     @property
     def _count(self) -> int:
@@ -255,7 +273,13 @@ class Denoise(Node, type="denoise", version=2):
             for step in range(part.start, part.end)
         ]
 
-    def cost(self, model: Model, conditioning: ConditioningSpec, latent: LatentSpec) -> Cost:
+    def cost(
+        self,
+        model: Model,
+        conditioning: ConditioningSpec,
+        latent: LatentSpec,
+        control: tuple[Given[ControlEntry], ...] = (),
+    ) -> Cost:
         """Evaluations × latent elements × entries that count: with guidance, and one prompt on each side, two.
 
         Activations are about 24 values of the UNet's first width for each latent element in flight, which is
@@ -269,17 +293,12 @@ class Denoise(Node, type="denoise", version=2):
         passes = evaluations_per_step(self._chosen, scheduler_config(model), part)
         widths = unet.config.get("block_out_channels")
         width = widths[0] if isinstance(widths, list) and isinstance(widths[0], int) else 320
+        evaluated = [count for count, times in zip(rows, passes, strict=True) for _ in range(times)]
+        size = 4 if unet.dtype == "float32" else 2
+        more, kept = control_cost(control, unet, evaluated, elements)
         return Cost(
-            elements
-            * repeated(self.windows, model, latent)
-            * sum(count * evaluated for count, evaluated in zip(rows, passes, strict=True)),
-            latent.batch
-            * seen.height
-            * seen.width
-            * max(rows)
-            * width
-            * 24
-            * (4 if unet.dtype == "float32" else 2),
+            elements * repeated(self.windows, model, latent) * sum(evaluated) + more,
+            latent.batch * seen.height * seen.width * max(rows) * width * 24 * size + kept,
         )
 
     def frugal(self) -> "Denoise | None":
@@ -287,7 +306,12 @@ class Denoise(Node, type="denoise", version=2):
         return None if self.attention_slicing else self.model_copy(update={"attention_slicing": True})
 
     def run(
-        self, ctx: RunContext, model: Model, conditioning: Conditioning, latent: Latent
+        self,
+        ctx: RunContext,
+        model: Model,
+        conditioning: Conditioning,
+        latent: Latent,
+        control: tuple[Given[ControlEntry], ...] = (),
     ) -> Mapping[str, Latent]:
         """Denoise, from the latest kept state before what is wanted, keeping the states that are wanted."""
         from sdflow.diffusion.denoise import DenoiseRequest, denoise
@@ -317,10 +341,11 @@ class Denoise(Node, type="denoise", version=2):
             micro=micro_of(self, model, seen_at_once(self.windows, model, latent.spec())),
             windows=None if self.windows is None else windows_of(self.windows, model),
         )
-        with ctx.module(model, "unet") as unet:
+        with ExitStack() as stack:
             result = denoise(
                 request,
-                unet=unet,
+                unet=stack.enter_context(ctx.module(model, "unet")),
+                aids=open_control(control, ctx, stack, latent.spec()),
                 device=str(ctx.device),
                 resume=resume,
                 capture=lambda step: step in states.wanted or step == part.end < part.steps or states.due(),

@@ -285,6 +285,18 @@ CODES: dict[str, Code] = {
         "unknown textual inversion",
         "A prompt calls an embedding that no `load-embedding` has put on the model.",
     ),
+    "SDF424": Code(
+        "control for another model",
+        "A ControlNet or T2I-Adapter was made for UNets of another form or precision.",
+    ),
+    "SDF425": Code(
+        "mode of a ControlNet",
+        "Unions of ControlNets have to be told what a picture shows, and no others do.",
+    ),
+    "SDF426": Code(
+        "picture to follow does not fit",
+        "The picture that a ControlNet is to follow differs in number, channels or size from what is made.",
+    ),
     "SDF446": Code(
         "windows do not go with it",
         "A ControlNet sees the whole picture, and windows show the model parts of it.",

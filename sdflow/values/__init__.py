@@ -4,6 +4,7 @@ from sdflow.values.adapter import FAMILIES, AdapterFacts
 from sdflow.values.animation import Animation
 from sdflow.values.beside import Beside, Inpaint, LowResolution, SmallLatent, ToEdit
 from sdflow.values.conditioning import Conditioning, Entry
+from sdflow.values.control import Control
 from sdflow.values.encoded import Encoded, RawTensor
 from sdflow.values.image import Image, Mask
 from sdflow.values.kinds import StoredValue, decode
@@ -56,6 +57,7 @@ __all__ = [
     "Component",
     "Conditioning",
     "ConditioningSpec",
+    "Control",
     "Encoded",
     "Entry",
     "EntrySpec",

@@ -40,6 +40,27 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
         {"tiled-upscale-42.png": (128, 128)},
     ),
     "regions": (("model=builtin:tiny", *SMALL), {"regions-5.png": (64, 64)}),
+    "controlnet": (
+        (
+            "model=builtin:tiny",
+            "controlnet=builtin:tiny-controlnet",
+            "width=96",
+            "height=64",
+            "steps=3",
+        ),
+        {"controlnet-7.png": (96, 64)},
+    ),
+    "two-controlnets": (
+        (
+            "model=builtin:tiny",
+            "shape=builtin:tiny-controlnet",
+            "colours=builtin:tiny-t2i-adapter",
+            "width=96",
+            "height=64",
+            "steps=3",
+        ),
+        {"two-controlnets-7.png": (96, 64)},
+    ),
     "inpaint": (
         ("model=builtin:tiny-inpaint", "width=96", "height=64", "steps=4"),
         {"inpaint-1.0.png": (96, 64)},
