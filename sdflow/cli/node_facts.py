@@ -49,8 +49,9 @@ class TypeFacts:
 
     @property
     def wiring(self) -> str:
-        """`Model, Conditioning, Latent → Latent`."""
-        taken = ", ".join(f"{it.kind}{' …' if it.many else ''}" for it in self.inputs) or "nothing"
+        """`Model, Conditioning, Latent → Latent`, without the inputs of parts."""
+        own = [it for it in self.inputs if not it.within]
+        taken = ", ".join(f"{it.kind}{' …' if it.many else ''}" for it in own) or "nothing"
         return f"{taken} → {', '.join(dict.fromkeys(self.outputs.values()))}"
 
 
