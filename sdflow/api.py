@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 
-def load(path: str | Path, *, device: str = "auto", cache: str | Path | None = None) -> "Loaded":
+def load(
+    path: str | Path,
+    *,
+    device: str = "auto",
+    cache: str | Path | None = None,
+    profile: str | Path | None = None,
+) -> "Loaded":
     """A recipe, ready to run; models stay loaded between its runs.
 
     Args:
@@ -29,10 +35,17 @@ def load(path: str | Path, *, device: str = "auto", cache: str | Path | None = N
         device: `auto`, `cuda`, `cuda:1`, `mps` or `cpu`.
         cache: where results are kept; by default `SDFLOW_CACHE` or the user's cache folder.
 
+        profile: how to use memory and time: `low-vram`, `balanced`, `fast`, or a file; by default `SDFLOW_PROFILE`.
+
     Raises:
         sdflow.problems.UserError: the recipe cannot be read.
     """
-    settings = Settings(device=device, cache=None if cache is None else Path(cache), environ=dict(os.environ))
+    settings = Settings(
+        device=device,
+        profile=None if profile is None else str(profile),
+        cache=None if cache is None else Path(cache),
+        environ=dict(os.environ),
+    )
     return Loaded(Path(path), Session(settings))
 
 

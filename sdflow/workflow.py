@@ -26,6 +26,9 @@ from sdflow.graph.registry import Registry
 from sdflow.locking.lock import beside
 from sdflow.nodes.builtin import default_registry
 from sdflow.problems import Problem, UserError, nearest
+from sdflow.profiles.applying import Applied, applied, group_of
+from sdflow.profiles.possible import refuse_impossible
+from sdflow.profiles.profile import Chosen
 from sdflow.resolve.device import find_device
 from sdflow.resolve.facts import ResolvedFacts, Resolver, resolve
 from sdflow.store import (
@@ -49,10 +52,6 @@ if TYPE_CHECKING:
     from sdflow.models.request import AdapterRequest, ComponentRequest, ModelRequest
 
 _MEMORY_TIER_BYTES = 2**30
-_SHARE_OF_DEVICE = 0.7
-"""Of the device's memory, for weights; the rest is for activations."""
-_SHARE_OF_HOST = 0.5
-"""Of the host's memory, for weights that wait there for their next use on a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,11 @@ class Settings:
     `cache` None is the user's cache folder, `no_cache` a temporary one. `offline` None follows HF_HUB_OFFLINE.
     `locked` refuses whatever the lock of a recipe does not cover. A denoise keeps a state to go on from every
     `save_every` seconds (0: after every step), and less often where that would cost more than a hundredth of the time.
+    `profile` is the name of a built-in one or a file; None follows SDFLOW_PROFILE.
     """
 
     device: str = "auto"
+    profile: str | None = None
     cache: Path | None = None
     no_cache: bool = False
     limit_bytes: int | None = None
@@ -90,6 +91,7 @@ class Prepared:
     composition: Composition
     facts: ResolvedFacts
     plan: Plan
+    profile: Applied
 
     @property
     def graph(self) -> Graph:
@@ -144,6 +146,24 @@ class Session:
         return find_device(self.settings.device)
 
     @cached_property
+    def profile(self) -> Chosen:
+        """How runs use memory and time.
+
+        Raises:
+            UserError: there is no such profile, its file is wrong, or this machine cannot carry it out.
+        """
+        from sdflow.profiles.reading import find_profile
+
+        chosen = find_profile(self.settings.profile, self.settings.environ)
+        refuse_impossible(chosen, self.device)
+        return chosen
+
+    @property
+    def _weights_bytes(self) -> int:
+        """How much of the device's memory weights may take."""
+        return int(self.device.memory_bytes * self.profile.profile.weights_on_device)
+
+    @cached_property
     def rates(self) -> Rates:
         """How long work took lately."""
         return Rates.read(self.store.root / "rates.json")
@@ -175,8 +195,9 @@ class Session:
 
         return Pool(
             self.device,
-            budget_bytes=int(self.device.memory_bytes * _SHARE_OF_DEVICE),
-            host_budget_bytes=int(host_memory() * _SHARE_OF_HOST),
+            budget_bytes=self._weights_bytes,
+            host_budget_bytes=int(host_memory() * self.profile.profile.weights_in_memory),
+            by_group=lambda component: group_of(component, self.profile.profile, self.device),
             on_event=self._moved,
             ensure=ensure,
             check=self._unchanged,
@@ -303,12 +324,14 @@ class Session:
         inferred: Inferred = infer(graph, facts)
         check_outputs(graph, inferred)
         memory = memory or _Memory(self, composition.identity)
-        made = plan(graph, facts, inferred, memory, choices)
+        under = applied(self.profile, graph, inferred, self.device)
+        graph, weights = under.graph, self._weights_bytes
+        made = plan(graph, facts, under.inferred, memory, choices, weights=weights)
         while sparing := self._sparing(made):
             # These did not fit into memory when they were run as they are written.
             graph = graph.with_nodes(sparing)
-            made = plan(graph, facts, inferred, memory, choices)
-        return Prepared(composition, facts, made)
+            made = plan(graph, facts, under.inferred, memory, choices, weights=weights)
+        return Prepared(composition, facts, made, under)
 
     def _sparing(self, made: Plan) -> dict[int, Node]:
         """The sparing form of every node whose key is known to have run out of memory."""

@@ -35,6 +35,7 @@ _COMMANDS = {
     "explain": "Say why a node would run, or what it was made from.",
     "show": "Show the results of a node.",
     "config": "Print the recipe with everything filled in, and where each value came from.",
+    "profiles": "List profiles: how a run uses memory and time.",
     "graph": "Draw the graph of a recipe.",
     "nodes": "List node types, or describe one.",
     "schema": "Print the JSON Schema of recipes, for editors.",

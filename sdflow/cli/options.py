@@ -57,6 +57,11 @@ session_options: Callable[[F], F] = _all(
         help="Where results are kept; by default SDFLOW_CACHE or the user's cache folder.",
     ),
     click.option("--no-cache", is_flag=True, help="Keep nothing; use a temporary folder."),
+    click.option(
+        "--profile", metavar="NAME|FILE",
+        help="How to use memory and time: low-vram, balanced, fast, or a file of your own (see sdflow profiles); "
+        "by default SDFLOW_PROFILE.",
+    ),
 )  # fmt: skip
 
 lock_option: Callable[[F], F] = click.option(
@@ -85,6 +90,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         no_cache=options.pop("no_cache"),
         locked=options.pop("locked", False),
         save_every=options.pop("save_every", SAVE_EVERY),
+        profile=options.pop("profile"),
         environ=dict(os.environ),
     )
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from sdflow.cli.plan_facts import Download, Source, downloads, loads, prompts, sources
+from sdflow.cli.profile_text import effects, effects_json
 from sdflow.cli.rows import Row, places_of, rows_of
 from sdflow.cli.tables import paint, printable, table, terminal_width, width_of
 from sdflow.cli.units import interval, size
@@ -75,6 +76,7 @@ def _totals(prepared: Prepared, width: int) -> Iterator[str]:
     facts: list[tuple[str, str]] = [("run", _run_total(plan, cached))]
     if plan.simulation.peak_bytes:
         facts.append(("memory", _memory(prepared)))
+    facts += [("profile", printable(text)) for text in effects(prepared)]
     loaded = [f"{it.role} {size(it.nbytes)}{f' ×{it.times}' if it.times > 1 else ''}" for it in loads(plan)]
     facts += [("load", text) for text in _folded(loaded, width)]
     facts += [("download", _download(it)) for it in downloads(plan)]
@@ -172,6 +174,7 @@ def plan_json(prepared: Prepared) -> str:
     document: dict[str, Json] = {
         "recipe": prepared.composition.file,
         "device": prepared.facts.device.name,
+        "profile": effects_json(prepared),
         "nodes": _json_nodes(plan),
         "order": [places_of(plan.graph)[number] for number in plan.order],
         "seconds": list(plan.seconds) if plan.seconds else None,

@@ -11,6 +11,7 @@ from sdflow.composition import Json
 from sdflow.diffusion.aid import Aid, Evaluation, merged, opened
 from sdflow.diffusion.freeu import FreeU, with_freeu
 from sdflow.diffusion.guidance import Guidance
+from sdflow.diffusion.item_by_item import ItemByItem
 from sdflow.diffusion.kinds_of_guidance import kind_of
 from sdflow.diffusion.micro import Micro
 from sdflow.diffusion.pag import Pag
@@ -43,6 +44,7 @@ class DenoiseRequest:
     guidance: scale of classifier-free guidance; up to 1 is none. rescale: 0 to 1 (arXiv:2305.08891).
     eta: 0 to 1, noise that DDIM and TCD add at each step.
     timesteps: one for each of the steps, in place of the sampler's own.
+    slicing: the UNet is shown one item at a time.
     micro: the sizes that an SDXL UNet is told; None for others.
     freeu, pag: FreeU and perturbed-attention guidance; None is none.
     image_guidance: how closely to keep to a picture that is edited; None for UNets that are shown none.
@@ -60,6 +62,7 @@ class DenoiseRequest:
     strength: float | None = None
     start_step: int | None = None
     end_step: int | None = None
+    slicing: bool = False
     attention_slicing: bool = False
     timesteps: tuple[int, ...] = ()
     micro: Micro | None = None
@@ -113,7 +116,8 @@ def denoise(
         width=request.latent.samples.shape[-1],
     )
     dtype = unet.dtype if dtype is None else dtype
-    seen = unet if request.windows is None else Windowed(unet, request.windows)
+    single = ItemByItem(unet) if request.slicing else unet
+    seen = single if request.windows is None else Windowed(single, request.windows)
     sampling = _Sampling(request, part, seen, aids=aids, device=target, dtype=dtype)
     attention = _attention(unet, sliced=request.attention_slicing)
     with torch.inference_mode(), attention, with_freeu(unet, request.freeu), opened(aids, unet):

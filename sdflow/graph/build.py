@@ -79,7 +79,9 @@ class Graph:
             if node is None:
                 return item
             before, after = item.node.key_fields(), node.key_fields()
-            changed = {name: value for name, value in after.items() if before[name] != value}
+            changed = {
+                name: value for name, value in after.items() if name not in before or before[name] != value
+            }
             return replace(item, node=node, sparing={**item.sparing, **changed})
 
         return replace(self, nodes=tuple(map(exchanged, self.nodes)))

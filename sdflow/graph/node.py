@@ -107,6 +107,8 @@ class Node(BaseModel):
         numeric: whether the device's arithmetic is in the result, so that its numerics class is in the key.
         stored: whether results are kept; a model is not, for it is described in full while planning.
         open_ended: fields that only say where a trajectory ends.
+        savings: fields, false by default, that save memory and move pixels slightly; profiles turn them on in this
+            order.
     """
 
     model_config = ConfigDict(
@@ -126,6 +128,7 @@ class Node(BaseModel):
     numeric: ClassVar[bool] = False
     stored: ClassVar[bool] = True
     open_ended: ClassVar[frozenset[str]] = frozenset()
+    savings: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, *, type: str = "", version: int = 0, **kwargs: Any) -> None:  # noqa: A002 - the recipe's word
         super().__init_subclass__(**kwargs)
@@ -183,6 +186,10 @@ class Node(BaseModel):
     def states_needed(self, trajectory: TrajectorySpec) -> Sequence[int]:
         """Which states of a trajectory on an input port this node reads."""
         return ()
+
+    def saves(self, field: str, **inputs: Any) -> bool:
+        """Whether one of the `savings` would do anything with these inputs, as they are known beforehand."""
+        return not getattr(self, field)
 
     def frugal(self) -> "Node | None":
         """The same node computed with less memory, for a second try; None when there is no such way."""

@@ -80,8 +80,10 @@ def order(tasks: Sequence[Task], together: Callable[[Task], str]) -> tuple[int, 
     return tuple(done)
 
 
-def simulate(tasks: Mapping[int, Task], sequence: Sequence[int], budget: int | None) -> Simulation:
-    """Replay an order with a component pool of `budget` bytes, as the pool does it.
+def simulate(
+    tasks: Mapping[int, Task], sequence: Sequence[int], budget: int | None, weights: int | None = None
+) -> Simulation:
+    """Replay an order with a component pool of `budget` bytes, `weights` of them for weights, as the pool does it.
 
     A component stays while there is room; when there is not, those go first that are not needed any more, then
     those whose next use is farthest (Belady's rule, which is best possible).
@@ -98,8 +100,11 @@ def simulate(tasks: Mapping[int, Task], sequence: Sequence[int], budget: int | N
         for digest in task.components:
             uses[digest].pop()
         missing = {digest: size for digest, size in task.components.items() if digest not in resident}
-        room = None if budget is None else budget - task.activations - sum(missing.values())
-        if room is not None:
+        rooms = [
+            it for it in (None if budget is None else budget - task.activations, weights) if it is not None
+        ]
+        if rooms:
+            room = min(rooms) - sum(missing.values())
             idle = sorted(
                 (digest for digest in resident if digest not in task.components),
                 key=lambda digest: uses[digest][-1] if uses[digest] else len(sequence),
@@ -113,12 +118,16 @@ def simulate(tasks: Mapping[int, Task], sequence: Sequence[int], budget: int | N
     return Simulation(tuple(loads), loaded, peak)
 
 
-def best_order(tasks: Sequence[Task], budget: int | None) -> tuple[tuple[int, ...], Simulation]:
+def best_order(
+    tasks: Sequence[Task], budget: int | None, weights: int | None = None
+) -> tuple[tuple[int, ...], Simulation]:
     """The order of the two that loads fewer bytes, then the one with the lower peak, then depth first."""
     by_id = {task.id: task for task in tasks}
     candidates = [
         order(tasks, lambda task: task.checkpoint),
         order(tasks, lambda task: ",".join(sorted(task.components))),
     ]
-    simulated = [(sequence, simulate(by_id, sequence, budget)) for sequence in dict.fromkeys(candidates)]
+    simulated = [
+        (sequence, simulate(by_id, sequence, budget, weights)) for sequence in dict.fromkeys(candidates)
+    ]
     return min(simulated, key=lambda found: (found[1].loaded_bytes, found[1].peak_bytes))

@@ -117,8 +117,16 @@ def _is_away(part: Component) -> bool:
     return any(place.folder is None for place in places)
 
 
-def plan(graph: Graph, facts: Facts, inferred: Inferred, memory: Memory, choices: Choices) -> Plan:
-    """Decide what runs. `inferred` must cover all that the targets need."""
+def plan(
+    graph: Graph,
+    facts: Facts,
+    inferred: Inferred,
+    memory: Memory,
+    choices: Choices,
+    *,
+    weights: int | None = None,
+) -> Plan:
+    """Decide what runs. `inferred` must cover all that the targets need; `weights` is their share of memory."""
     keys = make_keys(graph, facts, inferred)
     merged = merge_equal_keys(graph, keys)
     graph = merged.graph
@@ -137,7 +145,7 @@ def plan(graph: Graph, facts: Facts, inferred: Inferred, memory: Memory, choices
             tasks.append(task)
         else:
             nodes[number] = survey.resting_node(number)
-    sequence, simulation = best_order(tasks, facts.device.memory_bytes)
+    sequence, simulation = best_order(tasks, facts.device.memory_bytes, weights)
     return Plan(graph, inferred, keys, nodes, sequence, simulation, graph.outputs, targets)
 
 

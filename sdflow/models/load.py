@@ -44,6 +44,10 @@ def load_component(component: Component, device: str) -> tuple[Any, int]:
         raise NodeFailedError(f"the {name} of {component.location.source} cannot be read: {error}") from error
     module.eval()
     module.requires_grad_(False)
+    if component.prepared:
+        from sdflow.models.prepare import prepare
+
+        prepare(module, component.prepared, getattr(torch, component.dtype))
     return module, sum(it.nbytes for it in (*module.parameters(), *module.buffers()))
 
 

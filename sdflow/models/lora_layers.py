@@ -32,14 +32,19 @@ class LoraLayers:
             layer.to(device)
 
 
-def build_layers(module: torch.nn.Module, changes: Mapping[str, Change]) -> LoraLayers:
-    """Layers with the weights of `changes`, which are by path and fit there; the module is left as it was."""
+def build_layers(
+    module: torch.nn.Module, changes: Mapping[str, Change], dtype: torch.dtype, device: torch.device
+) -> LoraLayers:
+    """Layers with the weights of `changes`, which are by path and fit there; the module is left as it was.
+
+    `dtype` and `device` are those in which the module computes, which need not be those of its stored weights.
+    """
     groups: dict[tuple[object, ...], dict[str, Change]] = {}
     for path, change in changes.items():
         groups.setdefault(change.settings, {})[path] = change
     layers: dict[str, Any] = {}
     for group in groups.values():
-        layers |= _inject(module, group)
+        layers |= _inject(module, group, dtype, device)
     built = {path: layers[path] for path in changes}
     return LoraLayers(built, sum(it.nbytes for layer in built.values() for it in _own_parameters(layer)))
 
@@ -65,7 +70,9 @@ def laid_on(module: torch.nn.Module, loras: Sequence[tuple[LoraLayers, float]]) 
                 layer.base_layer = originals.get(path, layer.base_layer)
 
 
-def _inject(module: torch.nn.Module, group: Mapping[str, Change]) -> dict[str, Any]:
+def _inject(
+    module: torch.nn.Module, group: Mapping[str, Change], dtype: torch.dtype, device: torch.device
+) -> dict[str, Any]:
     """PEFT's layers for changes of one kind, rank and alpha. They are made without memory, then given weights."""
     import peft
 
@@ -81,21 +88,18 @@ def _inject(module: torch.nn.Module, group: Mapping[str, Change]) -> dict[str, A
             _put(module, path, original)
         vars(module).pop("peft_config", None)
     for path, change in group.items():
-        _fill(made[path], path, change, originals[path])
+        _fill(made[path], change, dtype, device)
     return made
 
 
-def _fill(layer: Any, path: str, change: Change, original: torch.nn.Module) -> None:
-    """Give a layer its weights, in the precision and at the place of the layer that it changes."""
-    weight = original.weight
-    if not isinstance(weight, torch.Tensor):
-        raise TypeError(path)
+def _fill(layer: Any, change: Change, dtype: torch.dtype, device: torch.device) -> None:
+    """Give a layer its weights."""
     for name in layer.adapter_layer_names:
         held = getattr(layer, name)
         if isinstance(held, torch.nn.ParameterDict) and _NAME in held:
             del held[_NAME]  # PEFT's own choice of parts may be another one than the file's
     for name, tensor in change.parameters().items():
-        own = torch.empty(tensor.shape, dtype=weight.dtype, device=weight.device).copy_(tensor)
+        own = torch.empty(tensor.shape, dtype=dtype, device=device).copy_(tensor)
         attribute, _, inner = name.partition(".")
         held = getattr(layer, attribute)
         if inner:

@@ -46,6 +46,7 @@ class Pool:
         *,
         budget_bytes: int | None = None,
         host_budget_bytes: int | None = 0,
+        by_group: Callable[[Component], Literal["", "block", "leaf"]] = lambda _component: "",
         on_event: Callable[[PoolEvent], None] | None = None,
         ensure: Callable[[Component], Component] | None = None,
         check: Callable[[Component], None] | None = None,
@@ -57,6 +58,8 @@ class Pool:
             budget_bytes: weights that may stay on the device together; None has no limit. A component that is
                 larger by itself is loaded all the same.
             host_budget_bytes: weights that may wait in host memory when the device is full; only for CUDA.
+            by_group: for a component whose weights stay in host memory and come to the device group by group in each
+                call, what a group is; only for CUDA.
             on_event: told what is loaded, moved and dropped, with the pool locked: it must not use the pool.
             ensure: brings a component onto this disk; without it, all components must be here.
             check: raises when files are not what the description says; asked after they were read.
@@ -64,6 +67,7 @@ class Pool:
         self._device = device
         self._budget = budget_bytes
         self._host_budget = host_budget_bytes if device.type == "cuda" else 0
+        self._by_group = by_group
         self._on_event = on_event
         self._ensure = ensure
         self._checked = check or (lambda _component: None)
@@ -148,7 +152,8 @@ class Pool:
         with self._lock:
             entry.release(threading.get_ident())
             self._released.notify_all()
-            self._shrink(0)
+            # What the very next node needs would be loaded again at once.
+            self._shrink(0, self._needs[1] if len(self._needs) > 1 else frozenset())
 
     def _bring(self, component: Component) -> Resident:
         """The bare component, from host memory or from disk."""
@@ -166,7 +171,13 @@ class Pool:
         with quick_imports():
             from sdflow.models.load import load_component
 
-            module, size = load_component(component, str(self._device))
+            level = self._by_group(component) if self._device.type == "cuda" else ""
+            module, size = load_component(component, "cpu" if level else str(self._device))
+            if level:
+                from sdflow.models.offload import offload_by_group
+
+                offload_by_group(module, level, str(self._device))
+                size = 0  # of the device
         self._checked(component)
         self._tell("loaded", component.role, component.digest, size, start)
         return Resident(component, module, size)
@@ -180,7 +191,7 @@ class Pool:
         with quick_imports():
             from sdflow.models.load_lora import load_lora
 
-            lora = load_lora(entry.module, component, adapter)
+            lora = load_lora(entry.module, component, adapter, str(self._device))
         self._checked(component)
         entry.loras[name] = lora
         self._tell("loaded", f"{component.role} LoRA", name, lora.size, start)
@@ -191,10 +202,10 @@ class Pool:
         self._tell("returned", entry.component.role, entry.component.digest, entry.size, start)
         return entry
 
-    def _shrink(self, room: int) -> None:
+    def _shrink(self, room: int, staying: frozenset[str] = frozenset()) -> None:
         uses = next_uses(self._needs)
         held = [piece for entry in self._here.values() for piece in entry.held()]
-        gone = let_go(held, uses, self._budget, room)
+        gone = [it for it in let_go(held, uses, self._budget, room) if it not in staying]
         for piece in gone:
             self._let_go(piece)
         if gone:

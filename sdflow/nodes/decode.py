@@ -20,6 +20,7 @@ class Decode(Node, type="decode", version=1):
     outputs = {"image": "Image"}
     lane = "device"
     numeric = True
+    savings = ("slicing", "tiling")
 
     model: Input[Model]
     """The model whose VAE decodes."""
@@ -61,6 +62,14 @@ class Decode(Node, type="decode", version=1):
         tiled = self.tiling and pixels > self.tile**2
         in_flight = (1 if self.slicing else latent.batch) * (self.tile**2 if tiled else pixels)
         return Cost(latent.batch * pixels * (2 if tiled else 1), in_flight * _BYTES_PER_PIXEL)
+
+    def saves(self, field: str, *, model: Model, latent: LatentSpec) -> bool:  # type: ignore[override]  # its own ports
+        """Slicing saves with batches, tiling with pictures that are larger than a tile."""
+        if getattr(self, field):
+            return False
+        if field == "slicing":
+            return latent.batch > 1
+        return max(latent.height, latent.width) * model.space.factor > self.tile
 
     def frugal(self) -> "Decode | None":
         """Item by item, in tiles."""

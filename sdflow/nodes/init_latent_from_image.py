@@ -22,6 +22,7 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
     outputs = {"latent": "Latent"}
     lane = "device"
     numeric = True
+    savings = ("tiling",)
 
     model: Input[Model]
     """The model whose VAE encodes the picture."""
@@ -89,6 +90,12 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
         tiled = self.tiling and pixels > self.tile**2
         passes = max(image.batch, self.batch) * (1 if mask is None else 2) * (2 if tiled else 1)
         return Cost(passes * pixels, (self.tile**2 if tiled else pixels) * 2000)
+
+    def saves(  # type: ignore[override]  # its own ports
+        self, field: str, *, model: Model, image: ImageSpec, mask: MaskSpec | None
+    ) -> bool:
+        """Tiling saves with pictures that are larger than a tile."""
+        return not self.tiling and max(image.height, image.width) > self.tile
 
     def frugal(self) -> "InitLatentFromImage | None":
         """In tiles."""

@@ -204,6 +204,13 @@ CODES: dict[str, Code] = {
     "SDF604": Code("no such GPU", "The index is not among the GPUs that the driver shows to this process."),
     "SDF605": Code("no Metal", "`mps` is the GPU of Macs with Apple silicon, and this is another machine."),
     "SDF606": Code("torch is missing", "torch is not installed in this environment."),
+    "SDF607": Code(
+        "unknown profile", "A profile is one of those that come along, or a YAML file of your own."
+    ),
+    "SDF608": Code(
+        "broken profile", "A setting of a profile that does not exist, or a value that it does not take."
+    ),
+    "SDF609": Code("profile impossible here", "The machine lacks what a setting of the profile needs."),
     # 70x: output files
     "SDF701": Code("cannot write", "The system refused to write an output file: mostly permissions."),
     "SDF702": Code("disk full", "No space was left for an output file. No half-written file stays behind."),

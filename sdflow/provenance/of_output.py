@@ -193,6 +193,7 @@ def _models(
                         **({"revision": part.location.revision} if part.location.revision else {}),
                         "digest": part.digest,
                         "files": [file.digest for file in part.files],
+                        **({"prepared": list(part.prepared)} if part.prepared else {}),
                     }
                     for role, part in sorted(value.components.items())
                 }

@@ -70,7 +70,8 @@ class Component:
     the fields that change nothing (versions, paths). `dtype` is what it is loaded as (`float32`, `float16`,
     `bfloat16`; empty for components without weights). `parameters` and `bytes_as_loaded` come from the
     headers of the weight files. `part` names what is taken from a file that holds more than this component.
-    `adapters` lie on the component in their order.
+    `adapters` lie on the component in their order. `prepared` says what is done to the module once it is loaded, of
+    what can move bits: `fused-qkv`, `channels-last`, `float8-storage`, `compiled`.
     """
 
     role: str
@@ -84,6 +85,7 @@ class Component:
     location: Location = field(compare=False)
     part: str = ""
     adapters: tuple[Adapter, ...] = ()
+    prepared: tuple[str, ...] = ()
 
     def description(self) -> dict[str, Json]:
         """What a result depends on: class, configuration, bytes of the weights, precision, adapters."""
@@ -97,6 +99,8 @@ class Component:
             described["part"] = self.part
         if self.adapters:
             described["adapters"] = [adapter.description() for adapter in self.adapters]
+        if self.prepared:
+            described["prepared"] = list(self.prepared)
         return described
 
     @property

@@ -30,6 +30,7 @@ Commands:
   show      Show the results of a node.
   config    Print the recipe with everything filled in, and where each value
             came from.
+  profiles  List profiles: how a run uses memory and time.
   graph     Draw the graph of a recipe.
   nodes     List node types, or describe one.
   schema    Print the JSON Schema of recipes, for editors.
@@ -43,7 +44,8 @@ Commands:
 """
 
 COMMANDS = (
-    "run", "plan", "validate", "explain", "show", "config", "graph", "nodes", "schema", "new", "cache", "model",
+    "run", "plan", "validate", "explain", "show", "config", "profiles", "graph", "nodes", "schema", "new", "cache",
+    "model",
 )  # fmt: skip
 
 

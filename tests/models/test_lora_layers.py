@@ -26,7 +26,7 @@ def unet(tiny: Path) -> Any:
 
 def layers_from(module: Any, folder: Path, tensors: Tensors, **metadata: str) -> LoraLayers:
     file = write(folder / "lora.safetensors", tensors, metadata or None)
-    return build_layers(module, read_changes(file, "unet", module))
+    return build_layers(module, read_changes(file, "unet", module), module.dtype, torch.device("cpu"))
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:

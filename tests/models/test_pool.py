@@ -209,7 +209,7 @@ def lora_loads(loads: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     import sdflow.models.load_lora
     import sdflow.models.lora_layers
 
-    def load_lora(_module: Module, component: Component, adapter: Adapter) -> Layers:
+    def load_lora(_module: Module, component: Component, adapter: Adapter, _device: str) -> Layers:
         loads.append(f"{component.role}+{adapter.file.name.partition('.')[0]}")
         return Layers(adapter.file.size)
 

@@ -310,6 +310,7 @@ MUTATIONS: dict[str, list[Row]] = {
         ("again", {}, {"negative-aesthetic-score": 0.5}),
         ("again", {}, {"windows": {"size": 64}}),
         # Slices are computed in another order; on a model this small the bits may or may not move.
+        ("again", {}, {"slicing": True}),
         ("again", {}, {"attention-slicing": True}),
     ],
     "decode": [
@@ -470,6 +471,7 @@ ON_XL = {
 ON_REFINER = {"aesthetic-score", "negative-aesthetic-score"}
 """Fields that need its refiner."""
 SAME_RESULT = {
+    ("again", "slicing"),
     ("again", "attention-slicing"),
     ("again", "windows"),
     *((name, field) for name in ("image", "start") for field in ("tiling", "tile", "tile-overlap")),
