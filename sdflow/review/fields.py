@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from sdflow.composition import Json
 from sdflow.graph.build import Graph, GraphNode
-from sdflow.graph.node import input_fields, to_json
+from sdflow.graph.field_kinds import input_fields, to_json
 
 
 @dataclass(frozen=True, slots=True)

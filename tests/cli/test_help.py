@@ -26,6 +26,10 @@ Commands:
   plan      Say what a run would do, why, and what it would take.
   validate  Check recipes without running them.
   lint      Point at what is probably a mistake.
+  lock      Pin the bytes of everything that goes into a recipe.
+  fetch     Bring everything here that a recipe needs.
+  diff      Say what a change of recipes means: fields, nodes that run again,
+            time.
   explain   Say why a node would run, or what it was made from.
   show      Show the results of a node.
   config    Print the recipe with everything filled in, and where each value
@@ -44,8 +48,8 @@ Commands:
 """
 
 COMMANDS = (
-    "run", "plan", "validate", "explain", "show", "config", "profiles", "graph", "nodes", "schema", "new", "cache",
-    "model",
+    "run", "plan", "validate", "lint", "lock", "fetch", "diff", "explain",
+    "show", "config", "profiles", "graph", "nodes", "schema", "new", "cache", "model",
 )  # fmt: skip
 
 
