@@ -116,6 +116,59 @@ def test_inpainting(tmp_path: Path, channels: int, strength: float) -> None:
     assert np.abs(pixels(files["a.png"]).astype(int) - np.asarray(theirs).astype(int)).max() <= 1
 
 
+@pytest.mark.parametrize(("channels", "strength"), [(9, 1.0), (4, 0.6)])
+def test_only_masked(tmp_path: Path, channels: int, strength: float) -> None:
+    """Cut out, painted at another size and pasted back; outside of the mask every byte stays."""
+    import diffusers
+
+    folder = write_tiny(tmp_path / "model", in_channels=channels)
+    picture = photo(tmp_path, 100, 80)
+    mask = Pillow.new("L", (100, 80), 0)
+    mask.paste(255, (60, 20, 80, 50))
+    mask.save(tmp_path / "mask.png")
+    sides = {"width": 64, "height": 64, "padding": 6}
+    nodes = {
+        **edited(
+            inpainting(folder),
+            {
+                "start": {"image": "$part", "mask": "$part.mask"},
+                "sample": {"strength": strength, "steps": 4},
+            },
+        ),
+        "part": {"type": "crop-to-mask", "image": "$photo", "mask": "$mask", **sides},
+        "whole": {
+            "type": "paste-region",
+            "background": "$photo",
+            "image": "$image",
+            "region": "$part.region",
+            "mask": "$mask",
+        },
+    }
+    files = Workbench(tmp_path).run(nodes, {"a.png": "$whole"}).files
+    pipeline: Any = diffusers.StableDiffusionInpaintPipeline.from_pretrained(
+        folder, safety_checker=None, dtype=torch.float32
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(
+        "a red fox",
+        image=picture,
+        mask_image=mask,
+        negative_prompt="blurry",
+        strength=strength,
+        width=64,
+        height=64,
+        padding_mask_crop=6,
+        num_inference_steps=4,
+        guidance_scale=3.0,
+        generator=torch.Generator().manual_seed(7),
+    ).images[0]
+    ours = pixels(files["a.png"]).astype(int)
+    stays = np.asarray(mask) == 0
+    assert (ours[stays] == np.asarray(picture)[stays]).all()
+    assert np.abs(ours - np.asarray(theirs).astype(int)).max() <= 1
+    assert np.abs(ours - np.asarray(picture).astype(int))[~stays].mean() > 5
+
+
 @pytest.mark.parametrize(
     ("size", "edits", "words"),
     [
