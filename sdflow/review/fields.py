@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from sdflow.composition import Json
 from sdflow.graph.build import Graph, GraphNode
-from sdflow.graph.field_kinds import input_fields, to_json
+from sdflow.graph.field_kinds import parts_json, to_json, wired_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,13 @@ def said(
     `called` gives other names to nodes than those of the graph.
     """
     node = item.node
-    wired = set(input_fields(type(node)))
+    wired = set(wired_fields(type(node)))
     fields = {
         name.rstrip("_").replace("_", "-"): to_json(getattr(node, name))
         for name in type(node).model_fields
         if name not in wired
     }
+    fields |= _flat(parts_json(node))
     names = {number: name for (label, name), number in graph.names.items() if label == cell}
     for path, wire in node.wires():
         first = next(iter(type(graph.nodes[wire.node].node).outputs))
@@ -48,3 +49,16 @@ def changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[Fiel
         for name in dict.fromkeys((*after, *before))
         if before.get(name) != after.get(name)
     )
+
+
+def _flat(parts: Json, path: str = "") -> dict[str, Json]:
+    """What parts of a node say, by dotted paths: `control.0.weight`."""
+    items = (
+        parts.items() if isinstance(parts, dict) else enumerate(parts) if isinstance(parts, list) else None
+    )
+    if items is None:
+        return {path: parts}
+    found: dict[str, Json] = {}
+    for name, value in items:
+        found |= _flat(value, f"{path}.{name}" if path else str(name))
+    return found
