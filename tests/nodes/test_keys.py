@@ -102,6 +102,7 @@ def masks() -> Nodes:
             "rectangle": {"left": 0.25, "top": 0.25, "width": 0.5, "height": 0.5},
         },
         "soft": {"type": "adjust-mask", "mask": "$drawn", "feather": 2.0},
+        "square": {"type": "draw-mask", "image": "$sized", "polygon": [[0, 0], [1, 0], [0, 1]]},
         "masks": {"type": "combine-masks", "masks": ["$soft", "$shape"]},
         "mask-shown": {"type": "image-from-mask", "mask": "$masks"},
     }
@@ -276,7 +277,7 @@ MUTATIONS: dict[str, list[Row]] = {
         ("start", {}, {"tiling": True}),
         ("start", {"tiling": True}, {"tile": 64}),
         ("start", {"tiling": True}, {"tile-overlap": 64}),
-        ("start", {"mask": "$shape"}, {"soft": True}),
+        ("start", {"mask": "$square"}, {"soft": True}),
     ],
     "init-latent-from-small-image": [
         ("small", {}, {"noise-level": 30}),
