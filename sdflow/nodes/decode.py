@@ -8,7 +8,7 @@ from sdflow.composition import Json
 from sdflow.graph.facts import Facts
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
-from sdflow.nodes.tiling import OVERLAP, TILE, TILES, refuse_tiles, tiling_of
+from sdflow.nodes.tiling import TILE, TILES, refuse_tiles, tiling_of
 from sdflow.values import Image, ImageSpec, Latent, LatentSpec, Model
 
 _BYTES_PER_PIXEL = 2500
@@ -32,8 +32,8 @@ class Decode(Node, type="decode", version=1):
     """Decode in overlapping tiles: much less memory for large pictures, and slightly other pixels."""
     tile: int = Field(TILE, ge=64, le=16384)
     """Width and height of a tile in pixels, a multiple of the VAE's factor (8)."""
-    tile_overlap: int = Field(OVERLAP, ge=0, le=8192)
-    """Pixels that neighbouring tiles share, and over which they are blended; at most half a tile."""
+    tile_overlap: int | None = Field(None, ge=0, le=8192)
+    """Pixels that neighbouring tiles share, and over which they are blended; by default a quarter of a tile."""
 
     def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
         """All plain fields; sizes of tiles only where there are tiles."""

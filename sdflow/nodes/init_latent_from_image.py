@@ -9,7 +9,7 @@ from sdflow.graph.facts import Facts
 from sdflow.graph.fields import Seed, seeds_of
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
-from sdflow.nodes.tiling import OVERLAP, TILE, TILES, refuse_tiles, tiling_of
+from sdflow.nodes.tiling import TILE, TILES, refuse_tiles, tiling_of
 from sdflow.nodes.together import refuse_other_proportions
 from sdflow.values import CLEAN, Image, ImageSpec, Latent, LatentSpec, Mask, MaskSpec, Model
 
@@ -42,8 +42,8 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
     """Encode in overlapping tiles: much less memory for large pictures, and a slightly other latent."""
     tile: int = Field(TILE, ge=64, le=16384)
     """Width and height of a tile in pixels, a multiple of the VAE's factor (8)."""
-    tile_overlap: int = Field(OVERLAP, ge=0, le=8192)
-    """Pixels that neighbouring tiles share, and over which they are blended; at most half a tile."""
+    tile_overlap: int | None = Field(None, ge=0, le=8192)
+    """Pixels that neighbouring tiles share, and over which they are blended; by default a quarter of a tile."""
 
     def key_fields(self, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
         """All plain fields; of tiles only where there are some."""

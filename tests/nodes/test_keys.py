@@ -275,7 +275,7 @@ MUTATIONS: dict[str, list[Row]] = {
         ("start", {}, {"seed": 4}),
         ("start", {}, {"batch": 2}),
         ("start", {}, {"tiling": True}),
-        ("start", {"tiling": True}, {"tile": 64}),
+        ("start", {"tiling": True}, {"tile": 256}),
         ("start", {"tiling": True}, {"tile-overlap": 64}),
         ("start", {"mask": "$square"}, {"soft": True}),
     ],
@@ -316,7 +316,7 @@ MUTATIONS: dict[str, list[Row]] = {
     ],
     "decode": [
         ("image", {}, {"tiling": True}),
-        ("image", {"tiling": True}, {"tile": 64}),
+        ("image", {"tiling": True}, {"tile": 256}),
         ("image", {"tiling": True}, {"tile-overlap": 64}),
         ("image", {}, {"slicing": True}),
     ],
