@@ -4,11 +4,13 @@ from sdflow.device import Device
 from sdflow.models.checkpoint.find import find_in_file
 from sdflow.models.component import Found, find_component
 from sdflow.models.context import Context
+from sdflow.models.control_file import find_control_file
 from sdflow.models.place import Place, open_listed, open_place
 from sdflow.models.refused import Finding, ModelError, Refused
 from sdflow.models.request import ComponentRequest
 from sdflow.models.upscaler_file import find_upscaler
 from sdflow.values import Component
+from sdflow.values.control import CONTROL_ROLE
 
 
 def describe_component(request: ComponentRequest, context: Context, device: Device) -> Component:
@@ -28,6 +30,10 @@ def describe_component(request: ComponentRequest, context: Context, device: Devi
 
 
 def _found(request: ComponentRequest, dtype: str, context: Context) -> Found:
+    if request.role == CONTROL_ROLE:
+        alone = find_control_file(request.place, context, dtype)
+        if alone is not None:
+            return alone
     place = open_place(request.place, context)
     refused, found = None, None
     try:

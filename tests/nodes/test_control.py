@@ -165,3 +165,24 @@ def test_a_model_is_no_controlnet(bench: Workbench, tmp_path: Path) -> None:
     (problem,) = caught.value.problems
     assert problem.code == "SDF303"
     assert "the controlnet of `builtin:tiny` is an autoencoder (VAE)" in problem.message
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "bin"])
+def test_a_single_file_is_the_folder(bench: Workbench, ending: str) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    nodes = controlled(ONE)
+    folder = latent(bench, nodes)
+    source = next((bench.folder / "cache" / "builtin").glob("tiny-controlnet-*"))
+    weights = source / "diffusion_pytorch_model.safetensors"
+    if ending == "bin":
+        torch.save(load_file(weights), bench.folder / "net.bin")
+    else:
+        (bench.folder / "net.safetensors").write_bytes(weights.read_bytes())
+    nodes["net"] |= {"source": f"./net.{ending}", "config": "builtin:tiny-controlnet"}
+    assert latent(bench, nodes) == folder
+    del nodes["net"]["config"]
+    with pytest.raises(UserError) as caught:
+        key(bench, nodes)
+    assert [it.code for it in caught.value.problems] == ["SDF320"]

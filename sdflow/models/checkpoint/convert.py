@@ -6,6 +6,7 @@ import torch
 
 from sdflow.models.checkpoint.text import Taken, is_open_clip, text_tensors
 from sdflow.values import Component
+from sdflow.values.control import CONTROL_ROLE
 
 _UNET = "model.diffusion_model."
 """What diffusers' converter knows a UNet by."""
@@ -27,6 +28,10 @@ def converted(component: Component, config: Any, tensors: dict[str, torch.Tensor
     found: dict[str, torch.Tensor] = tensors
     if component.library == "transformers":
         found = _text(component, config, tensors)
+    elif component.role == CONTROL_ROLE and "input_hint_block.0.weight" in tensors:
+        from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
+
+        found = convert_controlnet_checkpoint(dict(tensors), config)
     elif "input_blocks.0.0.weight" in tensors:
         from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
