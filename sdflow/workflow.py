@@ -316,6 +316,7 @@ class Session:
             raise UserError(
                 Problem("SDF215", "the recipe has no outputs, so nothing needs to run", hint=hint)
             )
+        chosen = self.profile  # asked first: its mistakes are told before anything is looked for elsewhere
         pins = self.pins(composition)
         resolver = self.resolver(composition.base, pins.pinned) if pins else self.resolver(composition.base)
         facts = resolve(graph, resolver, self.device)
@@ -324,7 +325,7 @@ class Session:
         inferred: Inferred = infer(graph, facts)
         check_outputs(graph, inferred)
         memory = memory or _Memory(self, composition.identity)
-        under = applied(self.profile, graph, inferred, self.device)
+        under = applied(chosen, graph, inferred, self.device)
         graph, weights = under.graph, self._weights_bytes
         made = plan(graph, facts, under.inferred, memory, choices, weights=weights)
         while sparing := self._sparing(made):
