@@ -1,4 +1,4 @@
-"""From a request to the file of an adapter: a LoRA or a textual inversion."""
+"""From a request to the file of an adapter: a LoRA, a textual inversion or an IP-Adapter."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,13 +17,15 @@ USUAL = {
     "lora": ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"),
     "embedding": ("learned_embeds.safetensors", "learned_embeds.bin"),
     "upscaler": ("model.safetensors", "model.pth"),
+    "ip-adapter": ("ip_adapter.safetensors", "ip_adapter.bin"),
 }
-"""What diffusers calls the file of each kind of adapter."""
+"""What diffusers, or the scripts that train them, call the file of each kind of adapter."""
 
 _NAMES: Mapping[str, Kind] = {
     "lora": "LoRA",
     "embedding": "textual inversion",
     "upscaler": "upscaler",
+    "ip-adapter": "IP-Adapter",
 }
 _ENDINGS = (".safetensors", (".bin", ".pt", ".pth", ".ckpt"))
 

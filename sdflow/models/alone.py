@@ -1,16 +1,21 @@
 """From a request to a component that is no part of a model, such as an image encoder. No torch, no weights."""
 
+from dataclasses import replace
+
 from sdflow.device import Device
 from sdflow.models.checkpoint.find import find_in_file
 from sdflow.models.component import Found, find_component
 from sdflow.models.context import Context
 from sdflow.models.control_file import find_control_file
+from sdflow.models.ip_adapter_file import ENCODER_HINT, beside, find_ip_adapter
 from sdflow.models.place import Place, open_listed, open_place
 from sdflow.models.refused import Finding, ModelError, Refused
 from sdflow.models.request import ComponentRequest
 from sdflow.models.upscaler_file import find_upscaler
 from sdflow.values import Component
 from sdflow.values.control import CONTROL_ROLE
+
+_NOTHING_THERE = frozenset({"SDF302", "SDF306", "SDF315"})
 
 
 def describe_component(request: ComponentRequest, context: Context, device: Device) -> Component:
@@ -23,10 +28,26 @@ def describe_component(request: ComponentRequest, context: Context, device: Devi
     try:
         if request.role == "upscaler":
             return find_upscaler(request.place, dtype, context)
+        if request.role == "ip_adapter":
+            return find_ip_adapter(request.place, dtype, context)
+        if request.beside:
+            return _beside(request, dtype, context)
         return _found(request, dtype, context).component
     except Refused as error:
         field = (request.field, error.field) if request.field else (error.field,)
         raise ModelError((Finding(field, error.problem),)) from error
+
+
+def _beside(request: ComponentRequest, dtype: str, context: Context) -> Component:
+    """The component in a folder beside a file; where there is none, the field is told that says another place."""
+    place = beside(request.place, request.beside, context)
+    try:
+        return _found(replace(request, place=place), dtype, context).component
+    except Refused as error:
+        told = error.problem
+        if told.code not in _NOTHING_THERE:
+            raise
+        raise Refused(told.code, told.message, hint=ENCODER_HINT, field="image_encoder") from error
 
 
 def _found(request: ComponentRequest, dtype: str, context: Context) -> Found:

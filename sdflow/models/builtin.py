@@ -13,7 +13,7 @@ from sdflow.models.shared_tree import SharedTree
 from sdflow.models.tree import FolderTree, Memo, Tree
 from sdflow.problems import nearest
 
-Kind: TypeAlias = Literal["model", "VAE", "ControlNet", "LoRA", "textual inversion", "upscaler"]
+Kind: TypeAlias = Literal["model", "VAE", "ControlNet", "LoRA", "textual inversion", "upscaler", "IP-Adapter"]
 _NODES: Mapping[Kind, str] = {
     "model": "load-model",
     "VAE": "load-model (as its vae)",
@@ -21,12 +21,13 @@ _NODES: Mapping[Kind, str] = {
     "LoRA": "apply-lora",
     "textual inversion": "load-embedding",
     "upscaler": "load-upscaler",
+    "IP-Adapter": "load-ip-adapter",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A model that is written by code. `version` goes up whenever what is written changes."""
+    """Something that is written by code. `version` goes up whenever what is written changes; `kind` is what it is."""
 
     version: int
     about: str
@@ -83,6 +84,13 @@ def _write_tiny_refiner(folder: Path) -> object:
     return write_tiny_xl(folder, refiner=True)
 
 
+def _write_tiny_ip_adapter(folder: Path) -> object:
+    from sdflow.models.tiny import tiny_unet_config
+    from sdflow.models.tiny_ip_adapter import write_tiny_ip_adapter
+
+    return write_tiny_ip_adapter(folder, tiny_unet_config())
+
+
 BUILTINS: Mapping[str, Builtin] = {
     "toybox": Shipped(
         _SHIPPED / "toybox",
@@ -114,6 +122,12 @@ BUILTINS: Mapping[str, Builtin] = {
     ),
     "tiny-x4": Written(1, "the same, of the x4 upscaler", partial(_write_tiny, in_channels=7)),
     "tiny-x2": Written(1, "the same, of the latent upscaler", _write_tiny_x2),
+    "tiny-ip-adapter": Written(
+        1,
+        "IP-Adapters with random weights for `builtin:tiny`, named as in h94/IP-Adapter",
+        _write_tiny_ip_adapter,
+        "IP-Adapter",
+    ),
     "tiny-xl": Written(1, "random weights in the layout of Stable Diffusion XL", _write_tiny_xl),
     "tiny-xl-refiner": Written(1, "random weights in the layout of its refiner", _write_tiny_refiner),
 }
@@ -171,7 +185,7 @@ def check_kind(name: str, *wanted: Kind, builtins: Mapping[str, Builtin] = BUILT
     there = f" Of that kind there is {', '.join(others)}." if others else ""
     raise Refused(
         "SDF373",
-        f"`builtin:{name}` is a {kind}, and no {wanted[0]}",
+        f"`builtin:{name}` is {'an' if kind[0] in 'AEIOUu' else 'a'} {kind}, and no {wanted[0]}",
         hint=f"It belongs to `{_NODES[kind]}`.{there}",
     )
 

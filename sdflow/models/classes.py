@@ -13,8 +13,11 @@ LOADED = {
     "unet": ("diffusers", ("UNet2DConditionModel",)),
     "vae": ("diffusers", ("AutoencoderKL", "AutoencoderTiny")),
     "controlnet": ("diffusers", ("ControlNetModel", "ControlNetUnionModel", "T2IAdapter")),
+    "image_encoder": ("transformers", ("CLIPVisionModelWithProjection",)),
+    "depth_estimator": ("transformers", ("DPTForDepthEstimation", "DepthAnythingForDepthEstimation")),
+    "image_processor": ("transformers", ("DPTImageProcessor",)),
 }
-"""By role: the library and the classes that are loaded from it. A scheduler is only a configuration."""
+"""By role: library and classes that are loaded. A scheduler and an image processor are only configurations."""
 
 SUPPORTED = "sdflow runs Stable Diffusion 1.x, 2.x and XL."
 
@@ -46,6 +49,8 @@ _COMPONENTS = {
     "CLIPTextModel": "a text encoder",
     "CLIPModel": "a CLIP model",
     "CLIPTextModelWithProjection": "a text encoder with projection, as SDXL has",
+    "CLIPVisionModel": "an image encoder without projection",
+    "CLIPVisionModelWithProjection": "an image encoder",
     "T5EncoderModel": "a T5 text encoder",
     "FluxTransformer2DModel": "a FLUX transformer",
     "SD3Transformer2DModel": "a Stable Diffusion 3 transformer",

@@ -29,7 +29,11 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-CONFIG_FILE = {"scheduler": "scheduler_config.json", "low_res_scheduler": "scheduler_config.json"}
+CONFIG_FILE = {
+    "scheduler": "scheduler_config.json",
+    "low_res_scheduler": "scheduler_config.json",
+    "image_processor": "preprocessor_config.json",
+}
 
 TOKENIZERS = frozenset({"tokenizer", "tokenizer_2"})
 TEXT_ENCODERS = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
@@ -149,6 +153,12 @@ def _own_class(config: dict[str, Json], role: str) -> tuple[Json, Json]:
     named = config.get("_class_name")
     if isinstance(named, str):
         return "diffusers", named
+    prepares = config.get("image_processor_type") or config.get("feature_extractor_type")
+    if role == "image_processor" and isinstance(
+        prepares, str
+    ):  # older releases, and those for torchvision or not
+        plain = prepares.replace("FeatureExtractor", "ImageProcessor")
+        return "transformers", plain.removesuffix("Fast").removesuffix("Pil")
     architectures = config.get("architectures")
     name = architectures[0] if isinstance(architectures, list) and architectures else None
     if role in TEXT_ENCODERS and name in {None, "CLIPModel"} and "clip" in str(config.get("model_type")):

@@ -8,12 +8,13 @@ Alignment alone can move bits.
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from sdflow.models.checkpoint.convert import converted
 from sdflow.models.checkpoint.taesd import TAESD, diffusers_name
+from sdflow.models.load_ip_adapter import IpAdapter, ip_adapter_names
 from sdflow.models.load_upscaler import load_upscaler
 from sdflow.models.state_dict import fit_keys, read_weights
 from sdflow.problems import NodeFailedError
@@ -37,6 +38,8 @@ def load_component(component: Component, device: str) -> tuple[Any, int]:
             return _tokenizer(component, folder), 0
         if component.role == "upscaler":
             module: torch.nn.Module = load_upscaler(component, folder).to(device)
+        elif component.role == "depth_estimator":
+            module = _by_transformers(component, folder).to(device)
         else:
             module = _on_meta(component)
             _give_weights(module, component, folder, torch.device(device))
@@ -63,16 +66,30 @@ def _tokenizer(component: Component, folder: Path) -> Any:
     return _class(component).from_pretrained(str(folder), local_files_only=True, **component.config)
 
 
+def _by_transformers(component: Component, folder: Path) -> "torch.nn.Module":
+    """Read by transformers itself, which knows what each of its releases called the parts of such a network."""
+    from transformers.utils import logging
+
+    safe = all(file.name.endswith(".safetensors") for file in component.files)
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        module = _class(component).from_pretrained(str(folder), local_files_only=True, use_safetensors=safe)
+    except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        raise NodeFailedError(
+            f"the {component.role.replace('_', ' ')} of {component.location.source} cannot be loaded: {error}"
+        ) from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+    return cast("torch.nn.Module", module).to(getattr(torch, component.dtype))
+
+
 def _on_meta(component: Component) -> "torch.nn.Module":
-    built = _class(component)
-    config = dict(component.config)
     name = component.role.replace("_", " ")
     try:
         with torch.device("meta"):
-            if component.library == "diffusers":
-                module = built.from_config(config)
-            else:
-                module = built(built.config_class.from_dict(config))
+            module = _built(component)
     except (TypeError, ValueError, KeyError, RuntimeError) as error:
         raise NodeFailedError(
             f"no {name} can be built from the configuration in {component.location.source}: {error}"
@@ -82,16 +99,35 @@ def _on_meta(component: Component) -> "torch.nn.Module":
     return module
 
 
+def _built(component: Component) -> Any:
+    config = dict(component.config)
+    if component.role == "ip_adapter":
+        return IpAdapter(config)
+    built = _class(component)
+    if component.library == "diffusers":
+        return built.from_config(config)
+    return built(built.config_class.from_dict(config))
+
+
 def _give_weights(
     module: "torch.nn.Module", component: Component, folder: Path, device: "torch.device"
 ) -> None:
     dtype: torch.dtype = getattr(torch, component.dtype)
     files = [folder / file.name for file in component.files]
-    stored = fit_keys(module, converted(component, module.config, _stored(component, files)))
+    stored = _named(module, component, _stored(component, files))
     _check(module, stored, component)
     weights = {name: _own(tensor, dtype, device) for name, tensor in stored.items()}
     module.load_state_dict(weights, strict=True, assign=True)
     _fill_buffers(module, device)
+
+
+def _named(
+    module: "torch.nn.Module", component: Component, stored: "dict[str, torch.Tensor]"
+) -> "dict[str, torch.Tensor]":
+    """The tensors under the names that the module has for them."""
+    if component.role == "ip_adapter":
+        return ip_adapter_names(stored, component.config)
+    return fit_keys(module, converted(component, module.config, stored))
 
 
 def _stored(component: Component, files: Sequence[Path]) -> "dict[str, torch.Tensor]":

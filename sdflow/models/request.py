@@ -48,7 +48,7 @@ class AdapterRequest:
     `file` is what diffusers calls `weight_name`; `sha256` is what the file must have.
     """
 
-    kind: Literal["lora", "embedding", "upscaler"]
+    kind: Literal["lora", "embedding", "upscaler", "ip-adapter"]
     source: str
     file: str | None = None
     revision: str | None = None
@@ -60,13 +60,15 @@ class AdapterRequest:
 class ComponentRequest:
     """A component that is no part of a model, such as an image encoder: its role, and where it comes from.
 
-    `field` is the field of the node that holds the place, and empty where the node's own fields do.
+    `field` is the field of the node that holds the place, and empty where the node's own fields do. `beside` is a
+    folder beside the file that `place` names, in which the component lies.
     """
 
     role: str
     place: PartRequest
     dtype: Dtype = "auto"
     field: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def write_tiny(
     width = 32 if layout == "sd1" else 48
     upscales = in_channels == _OF_UPSCALER
     unet_config = {
-        **_unet_config(layout, width, sample_size),
+        **tiny_unet_config(layout, width, sample_size),
         "time_cond_proj_dim": time_cond_proj_dim,
         "in_channels": in_channels,
         "num_class_embeds": _TIMESTEPS if upscales else None,
@@ -122,12 +122,8 @@ def write_tiny(
     return folder
 
 
-def tiny_unet_config() -> dict[str, Json]:
-    """What the UNet is built from, in the layout of Stable Diffusion 1.5."""
-    return _unet_config("sd1", 32, 8)
-
-
-def _unet_config(layout: Layout, width: int, sample_size: int) -> dict[str, Json]:
+def tiny_unet_config(layout: Layout = "sd1", width: int = 32, sample_size: int = 8) -> dict[str, Json]:
+    """The UNet's configuration, as far as it differs from diffusers' defaults; `width` is that of the text."""
     heads: Json = [2, 4, 4, 8] if layout == "sd2" else 4
     return {
         "sample_size": sample_size,

@@ -13,6 +13,7 @@ from sdflow.nodes.batch_images import BatchImages
 from sdflow.nodes.batch_latents import BatchLatents
 from sdflow.nodes.blend_latents import BlendLatents
 from sdflow.nodes.blur_image import BlurImage
+from sdflow.nodes.canny import Canny
 from sdflow.nodes.combine_conditioning import CombineConditioning
 from sdflow.nodes.combine_masks import CombineMasks
 from sdflow.nodes.composite import Composite
@@ -24,7 +25,9 @@ from sdflow.nodes.crop_to_mask import CropToMask
 from sdflow.nodes.decode import Decode
 from sdflow.nodes.denoise import Denoise
 from sdflow.nodes.draw_mask import DrawMask
+from sdflow.nodes.encode_image_prompt import EncodeImagePrompt
 from sdflow.nodes.encode_prompt import EncodePrompt
+from sdflow.nodes.estimate_depth import EstimateDepth
 from sdflow.nodes.fill_masked import FillMasked
 from sdflow.nodes.flip_image import FlipImage
 from sdflow.nodes.flip_latent import FlipLatent
@@ -37,8 +40,10 @@ from sdflow.nodes.init_latent_from_small_latent import InitLatentFromSmallLatent
 from sdflow.nodes.init_latent_to_edit import InitLatentToEdit
 from sdflow.nodes.limit_conditioning import LimitConditioning
 from sdflow.nodes.load_controlnet import LoadControlnet
+from sdflow.nodes.load_depth_estimator import LoadDepthEstimator
 from sdflow.nodes.load_embedding import LoadEmbedding
 from sdflow.nodes.load_image import LoadImage
+from sdflow.nodes.load_ip_adapter import LoadIpAdapter
 from sdflow.nodes.load_latent import LoadLatent
 from sdflow.nodes.load_mask import LoadMask
 from sdflow.nodes.load_model import LoadModel
@@ -68,6 +73,7 @@ BUILT_IN = (
     ApplyLora,
     LoadEmbedding,
     LoadControlnet,
+    LoadIpAdapter,
     EncodePrompt,
     CombineConditioning,
     RegionalConditioning,
@@ -75,6 +81,7 @@ BUILT_IN = (
     AverageConditioning,
     ConcatConditioning,
     ZeroConditioning,
+    EncodeImagePrompt,
     LoadImage,
     LoadMask,
     MaskFromImage,
@@ -83,6 +90,9 @@ BUILT_IN = (
     CombineMasks,
     ImageFromMask,
     ResizeImage,
+    Canny,
+    LoadDepthEstimator,
+    EstimateDepth,
     InitLatent,
     InitLatentFromImage,
     InitLatentFromSmallImage,

@@ -37,6 +37,7 @@ from sdflow.nodes.denoise_inputs import (
     refuse_for_upscaler,
     refuse_gaps_between,
 )
+from sdflow.nodes.image_prompt import ImagePrompts, ShownPictures, picture_prompts, refuse_image_prompts
 from sdflow.nodes.sizes import Corner, Pixels, micro_of, refuse_sizes
 from sdflow.nodes.steering import FreeUFactors, PagFields, image_guidance_of, refuse_steering
 from sdflow.nodes.windows import Windows, refuse_windows, repeated, seen_at_once, windows_of
@@ -136,6 +137,8 @@ class Denoise(Node, type="denoise", version=2):
     """Predict item by item, each side of the guidance by itself: less memory, slower on GPUs, slightly other pixels."""
     attention_slicing: bool = False
     """Compute attention in slices: slower, slightly other pixels, less memory only where torch has no better way."""
+    image_prompt: ImagePrompts = ()
+    """Pictures to draw after, beside the prompt: a list, each with its IP-Adapter."""
 
     windows: Windows | None = None
     """For pictures larger than the model was made for, or than memory: the UNet looks through overlapping windows, and
@@ -149,12 +152,12 @@ class Denoise(Node, type="denoise", version=2):
         return {**fields, "steps": len(self.timesteps)} if self.timesteps else fields
 
     def components(self, model: Loadable) -> frozenset[str]:
-        """The UNet and what controls it; the scheduler's configuration is described and never loaded."""
-        return frozenset({"unet", "controlnet"})
+        """The UNet, what controls it and IP-Adapters; the scheduler's configuration is described and never loaded."""
+        return frozenset({"unet", "controlnet", "ip_adapter"})
 
     def described(self, model: Loadable) -> Json:
-        """The UNet's and the scheduler's descriptions, and those of what controls it."""
-        return model.describe(("unet", "scheduler", "controlnet"))
+        """The descriptions of what is loaded, and the scheduler's."""
+        return model.describe(("unet", "scheduler", "controlnet", "ip_adapter"))
 
     def infer(
         self,
@@ -163,6 +166,7 @@ class Denoise(Node, type="denoise", version=2):
         conditioning: ConditioningSpec,
         latent: LatentSpec,
         control: tuple[Given[ControlEntry], ...] = (),
+        image_prompt: tuple[Given[ShownPictures], ...] = (),
     ) -> Mapping[str, LatentSpec | TrajectorySpec]:
         """The latent's shape stays; its level follows from the range of steps.
 
@@ -188,6 +192,7 @@ class Denoise(Node, type="denoise", version=2):
             ) from error
         refuse_gaps_between(conditioning, part, latent)
         refuse_control(control, model, latent, self._evaluations(model, part))
+        refuse_image_prompts(model, image_prompt, latent, windowed=self.windows is not None)
         level = level_after(self._chosen, scheduler_config(model), part, latent.level)
         beside = latent.beside if level.kind == "partial" else ""
         after = LatentSpec(latent.batch, latent.height, latent.width, latent.space, level, beside)
@@ -286,6 +291,7 @@ class Denoise(Node, type="denoise", version=2):
         conditioning: ConditioningSpec,
         latent: LatentSpec,
         control: tuple[Given[ControlEntry], ...] = (),
+        image_prompt: tuple[Given[ShownPictures], ...] = (),
     ) -> Cost:
         """Evaluations × latent elements × entries that count: with guidance, and one prompt on each side, two.
 
@@ -333,6 +339,7 @@ class Denoise(Node, type="denoise", version=2):
         conditioning: Conditioning,
         latent: Latent,
         control: tuple[Given[ControlEntry], ...] = (),
+        image_prompt: tuple[Given[ShownPictures], ...] = (),
     ) -> Mapping[str, Latent]:
         """Denoise, from the latest kept state before what is wanted, keeping the states that are wanted."""
         from sdflow.diffusion.denoise import DenoiseRequest, denoise
@@ -367,7 +374,10 @@ class Denoise(Node, type="denoise", version=2):
             result = denoise(
                 request,
                 unet=stack.enter_context(ctx.module(model, "unet")),
-                aids=open_control(control, ctx, stack, latent.spec()),
+                aids=[
+                    *open_control(control, ctx, stack, latent.spec()),
+                    *picture_prompts(ctx, stack, model, image_prompt, latent),
+                ],
                 device=str(ctx.device),
                 resume=resume,
                 capture=lambda step: step in states.wanted or step == part.end < part.steps or states.due(),

@@ -165,6 +165,13 @@ CODES: dict[str, Code] = {
         "built-in of another kind",
         "`builtin:NAME` is something that another node takes: a model, a LoRA, a textual inversion, a ControlNet.",
     ),
+    "SDF358": Code(
+        "unreadable IP-Adapter", "A file is no IP-Adapter, or one of a kind that sdflow does not read."
+    ),
+    "SDF359": Code(
+        "IP-Adapter does not fit",
+        "An IP-Adapter was made for another family of models, or with another image encoder.",
+    ),
     # 34x: input pictures
     "SDF341": Code("no such picture", "The file of an input picture does not exist, or is a folder."),
     "SDF342": Code("not a picture", "The file holds something else than a picture, whatever its name says."),
@@ -321,6 +328,11 @@ CODES: dict[str, Code] = {
     ),
     "SDF438": Code(
         "sampler not for the latent upscaler", "The latent upscaler runs with euler and lms, in all spacings."
+    ),
+    "SDF430": Code("hint needs a package", "The hint is made with a Python package that is not installed."),
+    "SDF431": Code(
+        "image prompt does not fit",
+        "Pictures were encoded for an IP-Adapter that takes other features of them.",
     ),
     # 5xx: the store
     "SDF501": Code(

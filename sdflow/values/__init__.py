@@ -5,8 +5,10 @@ from sdflow.values.animation import Animation
 from sdflow.values.beside import Beside, Inpaint, LowResolution, SmallLatent, ToEdit
 from sdflow.values.conditioning import Conditioning, Entry
 from sdflow.values.control import Control
+from sdflow.values.depth_estimator import DepthEstimator
 from sdflow.values.encoded import Encoded, RawTensor
 from sdflow.values.image import Image, Mask
+from sdflow.values.image_prompt import ImagePrompt, IpAdapter
 from sdflow.values.kinds import StoredValue, decode
 from sdflow.values.latent import Latent
 from sdflow.values.model import (
@@ -28,6 +30,8 @@ from sdflow.values.spec import (
     Area,
     ConditioningSpec,
     EntrySpec,
+    Features,
+    ImagePromptSpec,
     ImageSpec,
     LatentSpace,
     LatentSpec,
@@ -58,12 +62,17 @@ __all__ = [
     "Conditioning",
     "ConditioningSpec",
     "Control",
+    "DepthEstimator",
     "Encoded",
     "Entry",
     "EntrySpec",
+    "Features",
     "Image",
+    "ImagePrompt",
+    "ImagePromptSpec",
     "ImageSpec",
     "Inpaint",
+    "IpAdapter",
     "Latent",
     "LatentSpace",
     "LatentSpec",

@@ -7,6 +7,7 @@ from sdflow.values.animation import Animation
 from sdflow.values.conditioning import Conditioning
 from sdflow.values.encoded import Encoded
 from sdflow.values.image import Image, Mask
+from sdflow.values.image_prompt import ImagePrompt
 from sdflow.values.latent import Latent
 from sdflow.values.region import Region
 from sdflow.values.trajectory import State
@@ -29,6 +30,7 @@ DECODERS: Mapping[str, Decoder] = {
     Animation.kind: Animation.decode,
     Conditioning.kind: Conditioning.decode,
     Image.kind: Image.decode,
+    ImagePrompt.kind: ImagePrompt.decode,
     Latent.kind: Latent.decode,
     Mask.kind: Mask.decode,
     Region.kind: Region.decode,

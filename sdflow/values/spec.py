@@ -197,6 +197,24 @@ class ConditioningSpec:
         return f"conditioning {self.batch}×{self.positive[0].tokens}×{self.width}{many}"
 
 
+Features: TypeAlias = Literal["whole", "patches"]
+"""What an image encoder tells of a picture: one vector of the whole, or one of each of its patches."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePromptSpec:
+    """So many encoded pictures, for an IP-Adapter that takes features of such a width."""
+
+    pictures: int
+    width: int
+    features: Features
+    kind: Literal["ImagePrompt"] = "ImagePrompt"
+
+    def __str__(self) -> str:
+        many = f"{self.pictures} pictures" if self.pictures > 1 else "picture"
+        return f"encoded {many}, {self.features} {self.width}"
+
+
 @dataclass(frozen=True, slots=True)
 class TrajectorySpec:
     """The states of a denoise, numbered by steps done: from `start` to `end`, both included."""
@@ -236,5 +254,12 @@ class Tokens:
 
 
 Spec: TypeAlias = (
-    LatentSpec | ImageSpec | MaskSpec | RegionSpec | ConditioningSpec | TrajectorySpec | AnimationSpec
+    LatentSpec
+    | ImageSpec
+    | MaskSpec
+    | RegionSpec
+    | ConditioningSpec
+    | ImagePromptSpec
+    | TrajectorySpec
+    | AnimationSpec
 )

@@ -22,6 +22,7 @@ def everything(model: Path | str) -> Nodes:
     return {
         **text_to_image(model),
         "file": {"type": "load-image", "path": "noise.png"},
+        "edges": {"type": "canny", "image": "$file"},
         "sized": {"type": "resize-image", "image": "$file", "width": 32, "height": 32},
         "start": {"type": "init-latent-from-image", "model": "$model", "image": "$sized", "seed": 3},
         "again": {
@@ -194,6 +195,7 @@ OUTPUTS = {
     "back.png": "$back",
     "padded.png": "$padded.mask",
     "matched.png": "$matched",
+    "edges.png": "$edges",
     "fine-{index}.safetensors": "$fine",
     "grainy.safetensors": "$grainy",
     "varied.safetensors": "$varied",
@@ -265,6 +267,12 @@ MUTATIONS: dict[str, list[Row]] = {
         ("sized", {"width": 33}, {"multiple-of": 8}),
         ("sized", {"fit": "pad"}, {"background": "red"}),
     ],
+    "canny": [
+        ("edges", {"high-threshold": 900}, {"low-threshold": 600}),
+        ("edges", {}, {"high-threshold": 900}),
+    ],
+    "estimate-depth": [],
+    "encode-image-prompt": [],
     "init-latent": [
         ("noise", {}, {"seed": 2}),
         ("noise", {}, {"width": 40}),

@@ -102,6 +102,10 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
         ("model=builtin:tiny", "steps-lora={assets}/fast", "style={assets}/style.safetensors", *SMALL),
         {"lora-mix-12-plain.png": (64, 64), "lora-mix-12-styled.png": (64, 64)},
     ),
+    "image-prompt": (
+        ("model=builtin:tiny", "adapter=builtin:tiny-ip-adapter", *SMALL),
+        {"image-prompt-20.png": (64, 64)},
+    ),
     "parts": (
         ("text=builtin:tiny", "unet=builtin:tiny", "vae=builtin:tiny", "scheduler=builtin:tiny", *SMALL),
         {"parts-3.png": (64, 64)},
