@@ -165,6 +165,7 @@ class Denoise(Node, type="denoise", version=2):
         model: Model,
         conditioning: ConditioningSpec,
         latent: LatentSpec,
+        *,
         control: tuple[Given[ControlEntry], ...] = (),
         image_prompt: tuple[Given[ShownPictures], ...] = (),
     ) -> Mapping[str, LatentSpec | TrajectorySpec]:
@@ -338,6 +339,7 @@ class Denoise(Node, type="denoise", version=2):
         model: Model,
         conditioning: Conditioning,
         latent: Latent,
+        *,
         control: tuple[Given[ControlEntry], ...] = (),
         image_prompt: tuple[Given[ShownPictures], ...] = (),
     ) -> Mapping[str, Latent]:
