@@ -37,6 +37,8 @@ nodes:
   larger-latent: {type: upscale-latent, latent: $sample}
   larger: {type: upscale, image: $image}
   esrgan: {type: load-upscaler, source: ./esrgan.pth}
+  adapter: {type: load-ip-adapter, source: ./ip_adapter.bin}
+  estimator: {type: load-depth-estimator, source: ./depth}
   mask: {type: load-mask, path: mask.png}
   soft: {type: adjust-mask, mask: $mask, feather: 4}
   detail: {type: crop-to-mask, image: $photo, mask: $mask, width: 64, height: 64}
