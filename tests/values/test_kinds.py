@@ -18,6 +18,7 @@ from sdflow.values import (
     Encoded,
     Entry,
     Image,
+    ImagePrompt,
     Inpaint,
     Latent,
     LatentSpace,
@@ -62,6 +63,8 @@ def values() -> dict[str, StoredValue]:
         "animation": Animation(
             Image(rng.integers(0, 255, (3, 4, 6, 3), dtype=np.uint8)), 12.5, hold=1.0, loop=2
         ),
+        "encoded pictures": ImagePrompt(torch.randn(2, 24), torch.zeros(2, 24)),
+        "patches of encoded pictures": ImagePrompt(torch.randn(2, 5, 24), torch.randn(2, 5, 24)),
         "beside a small picture": replace(
             latent(), beside=LowResolution(torch.randn(2, 3, 3, 5), torch.tensor([20]))
         ),
