@@ -485,11 +485,11 @@ def test_a_file_that_changes_during_a_run_is_planned_again(
     genuine = loading.load_lora
     calls: list[str] = []
 
-    def replaced_meanwhile(module: Any, component: Any, adapter: Any) -> Any:
+    def replaced_meanwhile(module: Any, component: Any, adapter: Any, device: Any) -> Any:
         if not calls:
             write(file, new)
         calls.append(adapter.file.digest)
-        return genuine(module, component, adapter)
+        return genuine(module, component, adapter, device)
 
     monkeypatch.setattr(loading, "load_lora", replaced_meanwhile)
     ours = drawn(bench, with_loras(tiny, {"source": "./style.safetensors"}))
