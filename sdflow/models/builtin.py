@@ -99,6 +99,17 @@ BUILTINS: Mapping[str, Builtin] = {
     "toybox-taesd": Shipped(
         _SHIPPED / "toybox-taesd", "a fast VAE for toybox's latents, for previews", kind="VAE"
     ),
+    "toybox-canny": Shipped(
+        _SHIPPED / "toybox-canny", "a ControlNet of edges for toybox, for load-controlnet", kind="ControlNet"
+    ),
+    "toybox-sketch": Shipped(
+        _SHIPPED / "toybox-sketch", "a LoRA of pencil drawings for toybox, for apply-lora", kind="LoRA"
+    ),
+    "toybox-negative": Shipped(
+        _SHIPPED / "toybox-negative",
+        "a textual inversion of spoiled pictures for toybox's negative prompts, for load-embedding",
+        kind="textual inversion",
+    ),
     "tiny": Written(
         1, "random weights in the layout of Stable Diffusion 1.5: coloured noise, in a second", _write_tiny
     ),

@@ -32,7 +32,7 @@ class ApplyLora(Node, type="apply-lora", version=1):
     model: Input[Model]
     """The model, or one with other LoRAs on it: their order counts."""
     source: str = Field(min_length=1)
-    """File beside the recipe, folder, hub id (owner/name), https://… or civitai:VERSION."""
+    """File beside the recipe, folder, hub id (owner/name), https://…, civitai:VERSION or builtin:NAME."""
     file: str | None = Field(None, min_length=1)
     """File in the folder or repository, where there are several; what diffusers calls weight_name."""
     revision: str | None = None

@@ -116,7 +116,10 @@ def test_nothing_of_this_machine_is_written_into_the_model(run: Path) -> None:
 
 def test_a_second_time_nothing_is_made_anew(run: Path) -> None:
     kept = [
-        *run.rglob("trained.pt"),
+        *(
+            run / part / "trained.pt"
+            for part in ("autoencoder", "diffusion", "tiny-autoencoder", "classifier")
+        ),
         *(run / "scenes").iterdir(),
         *(run / "tokenizer").iterdir(),
         run / "latents.pt",

@@ -1,0 +1,68 @@
+"""What the models on top of toybox do, seen in pictures.
+
+Every bound was measured over the seeds that are drawn here, and leaves room: it fails when the feature breaks.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image as Pillow
+
+from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
+from training.classifier import Judge, judged
+from training.family.measures import saturation, sharpness
+from training.judging import SHIPPED_JUDGE, read_judge
+
+SEEDS = 4
+Pictures = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return read_judge(SHIPPED_JUDGE)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    return Workbench(tmp_path_factory.mktemp("family"))
+
+
+def prompted(model: str, prompt: str, seeds: int = SEEDS, **sample: Any) -> Nodes:
+    edits: dict[str, dict[str, Any]] = {
+        "text": {"prompt": prompt},
+        "noise": {"width": 128, "height": 128, "seed": 0, "batch": seeds},
+        "sample": {"sampler": "dpm++-2m", "steps": 12, "guidance": 2.0} | sample,
+    }
+    return edited(text_to_image(model), edits)
+
+
+def drawn(bench: Workbench, nodes: Nodes, seeds: int = SEEDS) -> Pictures:
+    result = bench.run(nodes, {"{index}.png": "$image"})
+    assert not result.failed
+    return np.stack([np.asarray(Pillow.open(result.files[f"{index}.png"])) for index in range(seeds)])
+
+
+def things(judge: Judge, pictures: Pictures) -> list[str]:
+    return [seen.objects[0] for seen in judged(judge, pictures)]
+
+
+def test_the_sketch_lora_takes_the_colours(bench: Workbench) -> None:
+    plain = prompted("builtin:toybox", "a castle in a green meadow")
+    styled = edited(plain, {"sample": {"model": "$styled"}})
+    styled["styled"] = {"type": "apply-lora", "model": "$model", "source": "builtin:toybox-sketch"}
+    half = edited(styled, {"styled": {"weight": 0.5}})
+    coloured, grey, between = (saturation(drawn(bench, nodes)) for nodes in (plain, styled, half))
+    assert coloured > 80
+    assert grey < 35
+    assert grey < between < coloured
+
+
+def test_the_negative_embedding_makes_pictures_sharper(bench: Workbench, judge: Judge) -> None:
+    plain = prompted("builtin:toybox", "a penguin in the snow")
+    told = edited(plain, {"text": {"model": "$taught", "negative": "toybox-negative"}})
+    told["taught"] = {"type": "load-embedding", "model": "$model", "source": "builtin:toybox-negative"}
+    without, with_it = drawn(bench, plain), drawn(bench, told)
+    assert sharpness(with_it) > 1.05 * sharpness(without)
+    assert things(judge, with_it).count("penguin") >= 3
