@@ -70,6 +70,8 @@ NAMES: Mapping[str, str] = {
     "blur-image": "blurred",
     "sharpen-image": "sharp",
     "quantize-image": "few-colours",
+    "load-safety-checker": "checker",
+    "safety-check": "checked",
     "grid": "sheet",
 }
 """What the node is called in its example."""
@@ -86,6 +88,7 @@ SOURCES: Mapping[str, str] = {
     "DepthEstimator": "$estimator",
     "Trajectory": "$sample.trajectory",
     "Upscaler": "$esrgan",
+    "SafetyChecker": "$checker",
 }
 """Where an input of each kind comes from."""
 
@@ -181,6 +184,8 @@ _FIELDS: Mapping[str, Mapping[str, Json]] = {
     "blur-image": {"radius": 4},
     "sharpen-image": {"amount": 1.0},
     "quantize-image": {"colours": 16},
+    "load-safety-checker": {"source": "CompVis/stable-diffusion-safety-checker"},
+    "safety-check": {"action": "blur"},
     "grid": {"columns": 3},
 }
 

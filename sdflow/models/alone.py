@@ -7,6 +7,7 @@ from sdflow.models.checkpoint.find import find_in_file
 from sdflow.models.component import Found, find_component
 from sdflow.models.context import Context
 from sdflow.models.control_file import find_control_file
+from sdflow.models.find_checker import find_checker
 from sdflow.models.ip_adapter_file import ENCODER_HINT, beside, find_ip_adapter
 from sdflow.models.place import Place, open_listed, open_place
 from sdflow.models.refused import Finding, ModelError, Refused
@@ -14,6 +15,7 @@ from sdflow.models.request import ComponentRequest
 from sdflow.models.upscaler_file import find_upscaler
 from sdflow.values import Component
 from sdflow.values.control import CONTROL_ROLE
+from sdflow.values.safety_checker import CHECKER_ROLE
 
 _NOTHING_THERE = frozenset({"SDF302", "SDF306", "SDF315"})
 
@@ -75,6 +77,8 @@ def _found(request: ComponentRequest, dtype: str, context: Context) -> Found:
 
 
 def _in(place: Place, role: str, dtype: str) -> Found:
+    if role == CHECKER_ROLE:
+        return find_checker(place, dtype)
     if place.file is None:
         return find_component(place, role, dtype)
     return find_in_file(place, place.file, role, dtype)

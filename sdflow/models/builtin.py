@@ -13,7 +13,9 @@ from sdflow.models.shared_tree import SharedTree
 from sdflow.models.tree import FolderTree, Memo, Tree
 from sdflow.problems import nearest
 
-Kind: TypeAlias = Literal["model", "VAE", "ControlNet", "LoRA", "textual inversion", "upscaler", "IP-Adapter"]
+Kind: TypeAlias = Literal[
+    "model", "VAE", "ControlNet", "LoRA", "textual inversion", "upscaler", "IP-Adapter", "safety checker"
+]
 _NODES: Mapping[Kind, str] = {
     "model": "load-model",
     "VAE": "load-model (as its vae)",
@@ -22,6 +24,7 @@ _NODES: Mapping[Kind, str] = {
     "textual inversion": "load-embedding",
     "upscaler": "load-upscaler",
     "IP-Adapter": "load-ip-adapter",
+    "safety checker": "load-safety-checker",
 }
 
 
@@ -70,6 +73,12 @@ def _write_tiny_control(folder: Path, kind: Literal["controlnet", "adapter"]) ->
     from sdflow.models.tiny_control import write_tiny_control
 
     return write_tiny_control(folder, tiny_unet_config(), kind)
+
+
+def _write_tiny_checker(folder: Path) -> object:
+    from sdflow.models.tiny_checker import write_tiny_checker
+
+    return write_tiny_checker(folder)
 
 
 def _write_tiny_xl(folder: Path) -> object:
@@ -130,6 +139,12 @@ BUILTINS: Mapping[str, Builtin] = {
         "random weights of a T2I-Adapter for builtin:tiny",
         partial(_write_tiny_control, kind="adapter"),
         "ControlNet",
+    ),
+    "tiny-safety-checker": Written(
+        1,
+        "a safety checker with random weights that flags every picture",
+        _write_tiny_checker,
+        "safety checker",
     ),
     "tiny-x4": Written(1, "the same, of the x4 upscaler", partial(_write_tiny, in_channels=7)),
     "tiny-x2": Written(1, "the same, of the latent upscaler", _write_tiny_x2),

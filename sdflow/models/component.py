@@ -84,7 +84,7 @@ def find_component(place: Place, role: str, dtype: str) -> Found:
     if role in CONFIG_FILE:
         location = tree.location(it.folder, frozenset({CONFIG_FILE[role]}))
         return Found(Component(role, it.library, it.class_name, it.config, (), "", 0, 0, location))
-    return _weighted(place, role, it, dtype)
+    return weighted(place, role, it, dtype)
 
 
 def described(place: Place, role: str) -> Described:
@@ -187,7 +187,12 @@ def _tokenizer(tree: Tree, folder: str, role: str, listed: tuple[Json, Json] | N
     return Component(role, library, class_name, {}, files, "", 0, 0, location)
 
 
-def _weighted(place: Place, role: str, it: Described, dtype: str) -> Found:
+def weighted(place: Place, role: str, it: Described, dtype: str, module: str = "") -> Found:
+    """A component with its weight files; `module` is where its class is, where its library does not export it.
+
+    Raises:
+        Refused: it has no weights that sdflow reads.
+    """
     tree, folder = place.tree, it.folder
     if "quantization_config" in it.written:
         raise Refused(
@@ -204,7 +209,7 @@ def _weighted(place: Place, role: str, it: Described, dtype: str) -> Found:
     facts = weight_facts(tree, folder, choice, "text_model." if is_whole_clip(it.written) else "")
     component = Component(
         role,
-        it.library,
+        module or it.library,
         it.class_name,
         it.config,
         _files(tree, folder, choice.names),

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import torch
 
+from sdflow.models.checker_keys import checker_keys
 from sdflow.models.checkpoint.convert import converted
 from sdflow.models.checkpoint.taesd import TAESD, diffusers_name
 from sdflow.models.load_ip_adapter import IpAdapter, ip_adapter_names
@@ -19,6 +20,7 @@ from sdflow.models.load_upscaler import load_upscaler
 from sdflow.models.state_dict import fit_keys, read_weights
 from sdflow.problems import NodeFailedError
 from sdflow.values import Component
+from sdflow.values.safety_checker import CHECKER_ROLE
 
 
 def load_component(component: Component, device: str) -> tuple[Any, int]:
@@ -127,6 +129,8 @@ def _named(
     """The tensors under the names that the module has for them."""
     if component.role == "ip_adapter":
         return ip_adapter_names(stored, component.config)
+    if component.role == CHECKER_ROLE:
+        return checker_keys(module, stored)
     return fit_keys(module, converted(component, module.config, stored))
 
 

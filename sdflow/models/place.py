@@ -60,7 +60,7 @@ def open_place(request: PartRequest, context: Context) -> Place:
     if isinstance(source, HubSource):
         return _place(hub_tree(source.repo, request.revision, context), request)
     if isinstance(source, BuiltinSource):
-        check_kind(source.name, "model", "VAE", "ControlNet", "IP-Adapter")
+        check_kind(source.name, "model", "VAE", "ControlNet", "IP-Adapter", "safety checker")
     if isinstance(source, BuiltinSource | FolderSource):
         return _place(local_tree(source, request, context), request)
     raise AssertionError("files, addresses and versions are single files")

@@ -47,6 +47,7 @@ from sdflow.nodes.load_ip_adapter import LoadIpAdapter
 from sdflow.nodes.load_latent import LoadLatent
 from sdflow.nodes.load_mask import LoadMask
 from sdflow.nodes.load_model import LoadModel
+from sdflow.nodes.load_safety_checker import LoadSafetyChecker
 from sdflow.nodes.load_upscaler import LoadUpscaler
 from sdflow.nodes.mask_from_image import MaskFromImage
 from sdflow.nodes.match_colour import MatchColour
@@ -58,6 +59,7 @@ from sdflow.nodes.regional_conditioning import RegionalConditioning
 from sdflow.nodes.resize_image import ResizeImage
 from sdflow.nodes.rotate_image import RotateImage
 from sdflow.nodes.rotate_latent import RotateLatent
+from sdflow.nodes.safety_check import SafetyCheck
 from sdflow.nodes.select_images import SelectImages
 from sdflow.nodes.select_latents import SelectLatents
 from sdflow.nodes.set_alpha import SetAlpha
@@ -132,6 +134,8 @@ BUILT_IN = (
     BlurImage,
     SharpenImage,
     QuantizeImage,
+    LoadSafetyChecker,
+    SafetyCheck,
     Grid,
 )
 

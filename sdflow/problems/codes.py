@@ -334,6 +334,11 @@ CODES: dict[str, Code] = {
         "image prompt does not fit",
         "Pictures were encoded for an IP-Adapter that takes other features of them.",
     ),
+    "SDF447": Code(
+        "safety checker and its preparation differ",
+        "A safety checker sees pictures of one size, and its feature extractor makes another.",
+    ),
+    "SDF448": Code("picture that cannot be checked", "A safety checker cannot look under an alpha channel."),
     # 5xx: the store
     "SDF501": Code(
         "no room in the store", "The disk or the quota is full. What was stored before is still there."

@@ -22,6 +22,7 @@ from sdflow.values.model import (
     digest_of_json,
 )
 from sdflow.values.region import Box, Region
+from sdflow.values.safety_checker import SafetyChecker
 from sdflow.values.spec import (
     ALWAYS,
     CLEAN,
@@ -86,6 +87,7 @@ __all__ = [
     "RawTensor",
     "Region",
     "RegionSpec",
+    "SafetyChecker",
     "SmallLatent",
     "Span",
     "Spec",

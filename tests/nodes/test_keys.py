@@ -132,6 +132,8 @@ def pictures() -> Nodes:
         "blurred": {"type": "blur-image", "image": "$file"},
         "sharp": {"type": "sharpen-image", "image": "$file"},
         "few": {"type": "quantize-image", "image": "$file"},
+        "checker": {"type": "load-safety-checker", "source": "builtin:tiny-safety-checker"},
+        "checked": {"type": "safety-check", "checker": "$checker", "image": "$file"},
     }
 
 
@@ -196,6 +198,7 @@ OUTPUTS = {
     "padded.png": "$padded.mask",
     "matched.png": "$matched",
     "edges.png": "$edges",
+    "checked.png": "$checked",
     "fine-{index}.safetensors": "$fine",
     "grainy.safetensors": "$grainy",
     "varied.safetensors": "$varied",
@@ -451,6 +454,7 @@ MUTATIONS: dict[str, list[Row]] = {
         ("few", {}, {"method": "octree"}),
         ("few", {}, {"dither": False}),
     ],
+    "safety-check": [("checked", {}, {"action": "blur"})],
     "grid": [
         ("sheet", {}, {"columns": 1}),
         ("sheet", {}, {"rows": 2}),

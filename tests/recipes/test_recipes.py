@@ -61,6 +61,10 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
         ),
         {"two-controlnets-7.png": (96, 64)},
     ),
+    "safety": (
+        ("model=builtin:tiny", "checker=builtin:tiny-safety-checker", *SMALL),
+        {"safety-7-0.png": (64, 64), "safety-7-1.png": (64, 64)},
+    ),
     "inpaint": (
         ("model=builtin:tiny-inpaint", "width=96", "height=64", "steps=4"),
         {"inpaint-1.0.png": (96, 64)},
