@@ -38,11 +38,10 @@ def flags_of(
 
 def _processor(config: dict[str, Any]) -> Any:
     """The one that works by Pillow, whatever else is installed; before transformers 5 it was the only one."""
-    try:
-        from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-    except ImportError:
-        from transformers import CLIPImageProcessor as CLIPImageProcessorPil
-    return CLIPImageProcessorPil.from_dict(config)
+    import transformers
+
+    name = "CLIPImageProcessorPil" if hasattr(transformers, "CLIPImageProcessorPil") else "CLIPImageProcessor"
+    return getattr(transformers, name).from_dict(config)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ nodes:
   larger-latent: {type: upscale-latent, latent: $sample}
   larger: {type: upscale, image: $image}
   esrgan: {type: load-upscaler, source: ./esrgan.pth}
+  checker: {type: load-safety-checker, source: CompVis/stable-diffusion-safety-checker}
   adapter: {type: load-ip-adapter, source: ./ip_adapter.bin}
   estimator: {type: load-depth-estimator, source: ./depth}
   mask: {type: load-mask, path: mask.png}
