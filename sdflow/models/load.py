@@ -7,6 +7,7 @@ Alignment alone can move bits.
 
 import importlib
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -102,7 +103,7 @@ def _on_meta(component: Component) -> "torch.nn.Module":
 
 
 def _built(component: Component) -> Any:
-    config = dict(component.config)
+    config = deepcopy(dict(component.config))  # transformers writes into configurations within it
     if component.role == "ip_adapter":
         return IpAdapter(config)
     built = _class(component)

@@ -168,3 +168,24 @@ def test_a_recipe_without_a_check_needs_no_checker(tmp_path: Path) -> None:
     nodes = looked_at(bench, "builtin:tiny-safety-checker")
     bench.run(nodes, {"a.png": "$file"})
     assert bench.ran() == {"file"}
+
+
+def test_building_it_leaves_its_description_as_it_was(tmp_path: Path) -> None:
+    """Published ones say some things twice, and transformers puts these together in place."""
+    from sdflow.models.load import load_component
+    from sdflow.models.tiny_checker import write_tiny_checker
+
+    folder = write_tiny_checker(tmp_path / "checker")
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    twice = {"text_config": {"vocab_size": 99}, "text_config_dict": {"hidden_size": 24}}
+    twice["vision_config_dict"] = {**config["vision_config"]}
+    config["vision_config"] |= {"top_k": 50, "torch_dtype": None}
+    path.write_text(json.dumps(config | twice))
+    bench = Workbench(tmp_path / "bench")
+    nodes = looked_at(bench, str(folder))
+    plan = bench.session.prepare(bench.compose(bench.write(nodes, {"a.png": "$checked"}))).plan
+    (component,) = plan.nodes[plan.graph.names["", "checked"]].components
+    before = component.digest
+    load_component(component, "cpu")
+    assert component.digest == before
