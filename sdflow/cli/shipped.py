@@ -47,7 +47,7 @@ def folder() -> Path:
 
 def shipped() -> tuple[Shipped, ...]:
     """All of them, by name."""
-    paths = sorted(folder().glob("*.yaml"))
+    paths = sorted(folder().glob("*.yaml"), key=lambda path: path.stem)
     return tuple(Shipped(path.stem, path, read_recipe(path)) for path in paths)
 
 
@@ -58,7 +58,7 @@ def find_shipped(name: str) -> Shipped:
         UserError: SDF722, there is none.
     """
     path = folder() / f"{name}.yaml"
-    known = [it.stem for it in sorted(folder().glob("*.yaml"))]
+    known = [it.stem for it in sorted(folder().glob("*.yaml"), key=lambda path: path.stem)]
     if name not in known:
         near = nearest(name, known)
         hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}"

@@ -114,6 +114,8 @@ def syntax_problem(error: Exception, source: Source) -> Problem:
     position = source.position(index, index + 1)
     if _indented_with_tab(source, index):
         return Problem("SDF106", "a tab where YAML needs spaces", position, hint="indent with spaces")
+    if "nesting depth" in said:  # libyaml's own limit, which is beyond ours
+        return Problem("SDF103", "nested deeper than sdflow reads", position)
     for words, message, hint in _ADVICE:
         if words in said:
             return Problem("SDF105", message, position, hint=hint)

@@ -159,7 +159,7 @@ COMMANDS = sorted(
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{page}: {line}" for page, line in COMMANDS])
 def test_commands_parse(page: str, line: str) -> None:
-    _, *arguments = shlex.split(line)
+    _, *arguments = shlex.split(line.partition(" > ")[0])
     command: click.Command = sdflow
     context = click.Context(sdflow, info_name="sdflow")
     while isinstance(command, click.Group) and arguments:

@@ -107,7 +107,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 def folder(tmp_path: Path) -> Path:
     """The pictures that the pages speak of."""
     with Pillow.open(SKETCH) as sketch:
-        for name in ("sketch", "photo"):
+        for name in ("sketch", "photo", "edges"):
             sketch.convert("RGB").save(tmp_path / f"{name}.png")
     mask = Pillow.new("L", (SIZE, SIZE), 0)
     mask.paste(255, (8, 8, 40, 48))
@@ -143,6 +143,7 @@ def models(
         "stabilityai/sd-x2-latent-upscaler": tiny_x2,
         "stabilityai/stable-diffusion-x4-upscaler": tiny_x4,
         "./models/dreamshaper_8.safetensors": tiny,
+        "lllyasviel/control_v11p_sd15_canny": Path("builtin:tiny-controlnet"),
     }
 
 

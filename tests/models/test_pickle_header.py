@@ -179,7 +179,7 @@ def _dumps(value: Any) -> bytes:
 
 BROKEN: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty"),
-    "text": (b"hello", "is not a PyTorch checkpoint"),
+    "text": (b"hello", "is a text file"),
     "lfs": (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
     "web page": (b"<!DOCTYPE html><html></html>", "a web page"),
     "quantized": (b"GGUF\x03\x00\x00\x00", "GGUF"),

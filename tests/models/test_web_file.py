@@ -142,7 +142,7 @@ def test_a_local_file_with_another_sha256_is_refused(context: Context) -> None:
 
 BROKEN: dict[str, tuple[bytes, str]] = {
     "cut off": (weights(1)[:-1], "is cut off"),
-    "text": (b"hello, world", "not a safetensors file"),
+    "text": (b"hello, world", "is a text file"),
     "empty": (b"", "is empty"),
     "placeholder": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     "page as a file": (b"<!DOCTYPE html><html></html>", "a web page"),

@@ -294,7 +294,7 @@ REFUSED = [
     ("sdxl.safetensors", {}, "SDF333", "this embedding is for SDXL"),
     ("many.bin", {}, "SDF333", "80 vectors"),
     ("lora.safetensors", {}, "SDF332", "looks like a LoRA"),
-    ("text.pt", {}, "SDF305", "is not a PyTorch checkpoint"),
+    ("text.pt", {}, "SDF305", "is a text file"),
     ("cut.safetensors", {}, "SDF305", "safetensors"),
     ("nowhere.pt", {}, "SDF302", "there is no file"),
     ("learned.bin", {"token": " "}, "SDF204", "token"),

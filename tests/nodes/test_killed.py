@@ -12,16 +12,17 @@ from sdflow.diffusion.samplers import SAMPLERS
 from sdflow.engine.events import Event, NodeProgress
 from tests.nodes.workbench import Workbench, edited, text_to_image
 
-KILLS = int(os.environ.get("SDFLOW_TEST_KILLS", "1"))
-"""For each sampler. With 5, all of them are killed after every one of their steps."""
+KILLS = int(os.environ.get("SDFLOW_TEST_KILLS", "0"))
+"""For each sampler, up to 5: after every one of their steps. Left out, every fourth sampler is killed once."""
+CHOSEN = tuple(SAMPLERS) if KILLS else tuple(dict.fromkeys((*tuple(SAMPLERS)[::4], "pndm", "lms")))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are forked")
-def test_every_sampler_survives_being_killed(tiny: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.nodes.children.kill", str(tiny), str(tmp_path), str(KILLS)]
+def test_samplers_survive_being_killed(tiny: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.nodes.children.kill", str(tiny), str(tmp_path), str(KILLS or 1)]
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*command, *SAMPLERS],
+        [*command, *CHOSEN],
         cwd=Path(__file__).parents[2],
         env=environ,
         capture_output=True,
@@ -30,7 +31,7 @@ def test_every_sampler_survives_being_killed(tiny: Path, tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [it["sampler"] for it in found] == list(SAMPLERS)
+    assert [it["sampler"] for it in found] == list(CHOSEN)
     assert [it for it in found if it["trouble"]] == []
     assert any(it["kept"] for it in found)
 
