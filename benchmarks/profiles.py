@@ -107,7 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         empty = measured(model, folder, "empty", "", side=64)
         found = {word: measured(model, folder, word, it, side=side) for word, it in profiles.items()}
     floor = 0 if empty["device"] == "cuda" else int(str(empty["peak"]))
-    peaks = {word: int(str(it["peak"])) - floor for word, it in found.items()}
+    # A picture as small as that of the floor may take nothing beside it.
+    peaks = {word: max(int(str(it["peak"])) - floor, 1) for word, it in found.items()}
     seconds = {word: float(str(it["seconds"])) for word, it in found.items()}
     figures = [
         Figure(f"{what}, {word}", values[word] / values["none"], note="÷ no profile")
