@@ -174,6 +174,11 @@ class Run:
         return self.result.files
 
     @property
+    def withheld(self) -> Mapping[str, str]:
+        """The output files that were not written, each with the node that flagged what it would show."""
+        return self.result.withheld
+
+    @property
     def images(self) -> Mapping[str, Pictures]:
         """Pictures by the name of the node whose first picture output they are; only those that are kept."""
         return {

@@ -19,6 +19,7 @@ from sdflow.graph.keys import state_key
 from sdflow.graph.plan import PlannedNode
 from sdflow.problems import Problem, UserError
 from sdflow.provenance.of_output import Origins
+from sdflow.provenance.withheld import Withheld
 from sdflow.store import LostValueError
 from sdflow.values import TrajectorySpec
 from sdflow.workflow import Prepared, RunResult, Session, Wishes, choices_of
@@ -53,7 +54,7 @@ def run_composition(
         if not losses and not total.ran and not total.sparing:
             _tell_start(session, prepared)
         attempt = _Attempt(session, prepared, out, keep_going=keep_going, metadata=metadata)
-        outcome, files = attempt.carry_out()
+        outcome, writer = attempt.carry_out()
         total = replace(outcome, ran=[*total.ran, *outcome.ran], sparing=total.sparing | outcome.sparing)
         if not outcome.again or outcome.interrupted:
             break
@@ -75,7 +76,7 @@ def run_composition(
             len(total.ran), len(total.failed), len(total.skipped), round(seconds, 3), total.interrupted
         )
     )
-    return RunResult(prepared, total, files, seconds)
+    return RunResult(prepared, total, writer.paths, seconds, writer.missing)
 
 
 def _tell_start(session: Session, prepared: Prepared) -> None:
@@ -96,7 +97,7 @@ class _Attempt:
     keep_going: bool
     metadata: bool
 
-    def carry_out(self) -> tuple[Outcome, Mapping[str, Path]]:
+    def carry_out(self) -> tuple[Outcome, OutputWriter]:
         """Run the plan's nodes and write its files.
 
         Raises:
@@ -121,7 +122,7 @@ class _Attempt:
                 execution.run()
             except LostValueError as lost:
                 execution.outcome.lost = lost
-        return execution.outcome, writer.paths
+        return execution.outcome, writer
 
     @contextmanager
     def _remembering(self, execution: Execution, writer: OutputWriter) -> Iterator[None]:
@@ -180,7 +181,10 @@ class _Attempt:
 
         written = WrittenFiles.read(session.store.root / "written.json")
         folder = (self.out or Path()).resolve()
-        return OutputWriter(prepared.plan, folder, session.results, written, session.listener, texts)
+        withheld = Withheld(prepared.plan, session.results.value)
+        return OutputWriter(
+            prepared.plan, folder, session.results, written, session.listener, texts, withheld.by
+        )
 
     def _remember(self, outcome: Outcome) -> None:
         """What ran is what the next plan's reasons compare with."""

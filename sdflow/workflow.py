@@ -101,12 +101,16 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A finished run: what became of the nodes, and the files by their path in the recipe."""
+    """A finished run: what became of the nodes, and the files by their path in the recipe.
+
+    `withheld` are the files that were not written, each with the node that flagged what it would show.
+    """
 
     prepared: Prepared
     outcome: "Outcome"
     files: Mapping[str, Path]
     seconds: float
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:

@@ -9,6 +9,7 @@ from sdflow.engine.events import (
     NodeFailed,
     NodeFinished,
     NodeSkipped,
+    OutputWithheld,
     RunFinished,
     RunStarted,
     SeedDrawn,
@@ -39,6 +40,11 @@ def finished_node_line(event: NodeFinished, reason: str) -> str:
     return f"{paint('✓', 'green')} {event.node}  {duration(event.seconds)}  {why}".rstrip()
 
 
+def withheld_line(event: OutputWithheld) -> str:
+    """Which file is not there, and whose doing that is."""
+    return f"{paint('not written', 'yellow')} {printable(event.path)}: {event.by} flagged the picture"
+
+
 def other_line(event: Event) -> str | None:
     """Whatever else is worth a line; None for what is not."""
     match event:
@@ -46,6 +52,8 @@ def other_line(event: Event) -> str | None:
             return paint(f"- {event.node}: skipped, {event.because}", "dim")
         case SeedDrawn():
             return f"  {event.node}: seed {printable(str(event.seed))} drawn"
+        case OutputWithheld():
+            return withheld_line(event)
         case Warned():
             return f"{paint('warning', 'yellow')} {printable(event.message)}"
         case ModelMoved():

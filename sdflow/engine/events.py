@@ -125,6 +125,16 @@ class OutputWritten(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OutputWithheld(Event):
+    """An output file is not written, because it would show what the node `by` flagged."""
+
+    name: ClassVar[str] = "output-withheld"
+    path: str
+    node: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something is not as it should be, and the run goes on."""
 

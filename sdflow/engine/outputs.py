@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sdflow.composition import Json
-from sdflow.engine.events import Listener, OutputWritten
+from sdflow.engine.events import Listener, OutputWithheld, OutputWritten
 from sdflow.engine.results import Results
 from sdflow.engine.written import WrittenFiles
 from sdflow.graph.build import GraphOutput
@@ -32,7 +32,8 @@ class OutputWriter:
     """Writes what a plan's outputs ask for.
 
     `texts` gives what a picture says of its making, from its output, its place in the batch, and the environment
-    that its result was made in.
+    that its result was made in. `withheld` gives the node that flagged what such a picture shows; no file is written
+    then, and one that an earlier run wrote under its name is removed.
     """
 
     plan: Plan
@@ -41,7 +42,9 @@ class OutputWriter:
     written: WrittenFiles
     listener: Listener
     texts: Callable[[GraphOutput, int, Mapping[str, Json]], Texts]
+    withheld: Callable[[GraphOutput, int], str | None]
     paths: dict[str, Path] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
 
     def of_node(self, number: int, keys: Mapping[int, Keyed]) -> None:
         """Write all outputs of one node.
@@ -63,6 +66,10 @@ class OutputWriter:
         for index in range(planned.batch if isinstance(planned, ImageSpec | MaskSpec) else 1):
             relative = file_name(output.path, index)
             path = self.folder / relative
+            by = self.withheld(output, index)
+            if by is not None:
+                self._withhold(output, relative, by)
+                continue
             texts = (
                 self.texts(output, index, environment)
                 if isinstance(planned, ImageSpec | MaskSpec | AnimationSpec)
@@ -75,6 +82,13 @@ class OutputWriter:
                 self.written.add(path, digest)
             self.paths[relative] = path
             self.listener(OutputWritten(str(path), self.plan.graph.nodes[output.wire.node].name, fresh))
+
+    def _withhold(self, output: GraphOutput, relative: str, by: str) -> None:
+        path = self.folder / relative
+        if self.written.is_ours(path):
+            path.unlink(missing_ok=True)
+        self.missing[relative] = by
+        self.listener(OutputWithheld(str(path), self.plan.graph.nodes[output.wire.node].name, by))
 
     def _write_one(self, value: StoredValue, index: int, path: Path, texts: Texts) -> None:
         from sdflow.pictures.animation import write_animation

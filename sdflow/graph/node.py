@@ -139,6 +139,11 @@ class Node(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Swallow the class keywords that `__init_subclass__` has taken."""
 
+    @property
+    def withholds(self) -> str | None:
+        """The output port with a mask for each item, white where no file may be written that shows the item."""
+        return None
+
     def wires(self) -> Iterator[tuple[Path, Wire]]:
         """Every input with the path of its field, in the order of the fields."""
         for name in wired_fields(type(self)):

@@ -135,11 +135,13 @@ def plan(
     needed = graph.upstream(targets)
     kept = frozenset(number for number in needed if number in keys and memory.keeps(keys[number].key))
     survey = _Survey(graph, inferred, keys, memory, kept, _forced(merged, needed, choices))
-    survey.walk_back(targets)
+    in_order = sorted(needed)
+    # What a picture's file must not show is asked for whenever the file is written, also from results that are kept.
+    survey.walk_back((*targets, *(number for number in in_order if graph.nodes[number].node.withholds)))
     survey.share_ways()
     nodes: dict[int, PlannedNode] = {}
     tasks: list[Task] = []
-    for number in sorted(needed):
+    for number in in_order:
         if number in survey.running:
             nodes[number], task = survey.running_node(number, facts.device)
             tasks.append(task)

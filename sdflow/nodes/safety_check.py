@@ -15,9 +15,10 @@ _RGB = 3
 class SafetyCheck(Node, type="safety-check", version=1):
     """Flag pictures that look unsafe to Stable Diffusion's safety checker, and hide them.
 
-    The checker knows a few concepts, sees a picture at 224×224 pixels and errs in both directions. Flagged pictures
-    cannot be dropped from the batch: how many there are is known before anything runs. The unchecked pictures are kept
-    in the cache as results of other nodes; only what is written from this one is checked.
+    The checker knows a few concepts, sees a picture at 224×224 pixels and errs in both directions. A batch has its size
+    before anything runs, so that dropped pictures stay in it, in black, for the nodes that come after; no file is
+    written of them or of what is made from them, and the run says so. The unchecked pictures are kept in the cache as
+    results of other nodes; only what is written from this one is checked.
     """
 
     outputs = {"image": "Image", "flagged": "Mask"}
@@ -28,8 +29,14 @@ class SafetyCheck(Node, type="safety-check", version=1):
     """The checker, from load-safety-checker."""
     image: Input[Image]
     """The pictures; every one of a batch is looked at for itself."""
-    action: Literal["blur", "black", "fail"] = "black"
-    """What becomes of a flagged picture: black as in diffusers, or blurred beyond recognition; fail ends the run."""
+    action: Literal["blur", "black", "drop", "fail"] = "black"
+    """What becomes of a flagged picture: black as in diffusers, or blurred beyond recognition; drop writes no file
+    of it (sheets and animations show it in black); fail ends the run."""
+
+    @property
+    def withholds(self) -> str | None:
+        """Flagged pictures, where they are to be dropped."""
+        return "flagged" if self.action == "drop" else None
 
     def components(self, model: SafetyChecker) -> frozenset[str]:
         """The network."""
@@ -67,7 +74,7 @@ class SafetyCheck(Node, type="safety-check", version=1):
             numbers = ", ".join(str(number) for number, flag in enumerate(flags) if flag)
             raise NodeFailedError(
                 f"the safety checker flagged {sum(flags)} of {len(flags)} pictures: item {numbers}",
-                hint="try another prompt or seed; action: blur or black hides them and goes on",
+                hint="try another prompt or seed; action: blur, black or drop hides them and goes on",
             )
-        hidden = blackened(image, flags) if self.action == "black" else blurred(image, flags)
+        hidden = blurred(image, flags) if self.action == "blur" else blackened(image, flags)
         return {"image": hidden, "flagged": flags_shown(image, flags)}

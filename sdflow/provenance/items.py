@@ -9,6 +9,8 @@ from sdflow.graph.wire import Wire
 
 _SELECTIONS = frozenset({"select-images", "select-latents"})
 _STACKS = frozenset({"batch-images", "batch-latents"})
+_ONE_OF_THEM = "preview"
+"""Its items are states of one item of the batch."""
 
 
 def items_of(graph: Graph, inferred: Inferred, start: int, index: int) -> Mapping[int, int]:
@@ -21,7 +23,7 @@ def items_of(graph: Graph, inferred: Inferred, start: int, index: int) -> Mappin
     while wave:
         following: dict[int, int] = {}
         for number in wave:
-            for wire, item in _before(graph.nodes[number], inferred, found[number]):
+            for wire, item in items_before(graph.nodes[number], inferred, found[number]):
                 if wire.node not in found:
                     following.setdefault(wire.node, item)
         found.update(following)
@@ -29,7 +31,8 @@ def items_of(graph: Graph, inferred: Inferred, start: int, index: int) -> Mappin
     return found
 
 
-def _before(item: GraphNode, inferred: Inferred, index: int) -> Iterator[tuple[Wire, int]]:
+def items_before(item: GraphNode, inferred: Inferred, index: int) -> Iterator[tuple[Wire, int]]:
+    """The inputs that item `index` of a node's result was made from, each with the number of the item there."""
     wires = [wire for _, wire in item.inputs]
     if item.node.name in _SELECTIONS:
         chosen = cast("list[int]", item.node.key_fields()["items"])
@@ -42,5 +45,7 @@ def _before(item: GraphNode, inferred: Inferred, index: int) -> Iterator[tuple[W
                 return
             index -= count
         return
+    elif item.node.name == _ONE_OF_THEM:
+        index = cast("int", item.node.key_fields()["item"])
     for wire in wires:
         yield wire, index

@@ -22,6 +22,7 @@ from sdflow.engine.events import (
     NodeProgress,
     NodeSkipped,
     NodeStarted,
+    OutputWithheld,
     OutputWritten,
     RunFinished,
     RunStarted,
@@ -42,6 +43,7 @@ RUN: tuple[Event, ...] = (
     NodeFailed("bad", "decode", "sum.yaml:9", "out of memory", "try a smaller size"),
     NodeSkipped("sheet", "bad failed"),
     OutputWritten("out/a.png", "sample", True),
+    OutputWithheld("out/b.png", "sample", "checked"),
     RunFinished(2, 1, 1, 10.5, False),
 )
 
@@ -60,6 +62,7 @@ warning a stored value is damaged
 failed sum.yaml:9: bad: out of memory
        try a smaller size
 - sheet: skipped, bad failed
+not written out/b.png: checked flagged the picture
 failed in 10 s: 2 ran, 5 cached, 1 failed, 1 skipped; what is finished is kept
 """
 
@@ -116,7 +119,7 @@ def test_json_lines_of_several_threads_do_not_mix(capsys: pytest.CaptureFixture[
     assert [json.loads(line)["message"] for line in lines] == ["x" * 5000] * 200
 
 
-def test_quiet_says_paths_and_failures(
+def test_quiet_says_paths_failures_and_what_is_not_written(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
@@ -124,7 +127,11 @@ def test_quiet_says_paths_and_failures(
         for event in RUN:
             listener(event)
     out, err = capsys.readouterr()
-    assert (out, err) == ("out/a.png\n", "failed sum.yaml:9: bad: out of memory\n       try a smaller size\n")
+    assert out == "out/a.png\n"
+    assert err == (
+        "failed sum.yaml:9: bad: out of memory\n       try a smaller size\n"
+        "not written out/b.png: checked flagged the picture\n"
+    )
 
 
 def on_terminal(events: Iterable[Event], monkeypatch: pytest.MonkeyPatch) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from sdflow.engine.events import OutputWithheld
 from sdflow.problems import UserError
 from tests.nodes.test_keys import write_pictures
 from tests.nodes.test_parity import pixels, prompted, sdflows_own
@@ -105,6 +106,79 @@ def test_a_flagged_picture_is_blurred_beyond_recognition(tmp_path: Path) -> None
     after = pixels(files["a.png"]).astype(float)
     assert after.std(axis=(0, 1)).max() < before.std(axis=(0, 1)).min() / 10
     assert np.abs(after.mean(axis=(0, 1)) - before.mean(axis=(0, 1))).max() < 10
+
+
+@pytest.mark.parametrize("wanted", [set(), {1}, {0, 1, 2}], ids=["none", "some", "all"])
+def test_no_file_is_written_of_dropped_pictures_or_of_what_is_made_from_them(
+    tmp_path: Path, wanted: set[int]
+) -> None:
+    bench = Workbench(tmp_path)
+    nodes = three_with_flags(bench.folder, wanted)
+    outputs = {
+        "{index}.png": "$checked",
+        "small-{index}.png": "$small",
+        "flag-{index}.png": "$checked.flagged",
+    }
+    outputs |= {"second.png": "$second", "sheet.png": "$sheet"}
+    left = {f"{stem}{item}.png" for stem in ("", "small-") for item in {0, 1, 2} - wanted}
+    left |= {"second.png"} - ({"second.png"} if 1 in wanted else set())
+    always = {"sheet.png", *(f"flag-{item}.png" for item in range(3))}
+    for ran_before in (False, True):
+        result = bench.run(nodes, outputs)
+        assert result.files.keys() == left | always
+        assert {path.name for path in (tmp_path / "out").iterdir()} == left | always
+        said = {event.path: event.by for event in bench.events if isinstance(event, OutputWithheld)}
+        every = {f"{stem}{item}.png" for stem in ("", "small-") for item in range(3)} | {"second.png"}
+        assert said == {str(tmp_path / "out" / name): "checked" for name in every - left}
+        assert result.withheld == dict.fromkeys(every - left, "checked")
+        assert bool(bench.ran()) != ran_before
+    assert [pixels(result.files[f"flag-{item}.png"]).any() for item in range(3)] == [
+        item in wanted for item in range(3)
+    ]
+
+
+def test_a_dropped_picture_leaves_no_older_file_under_its_name_but_another_ones(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    nodes = three_with_flags(bench.folder, {0, 1})
+    bench.run(edited(nodes, {"checked": {"action": "black"}}), {"{index}.png": "$checked"})
+    (tmp_path / "out" / "1.png").write_bytes(b"somebody's own")
+    bench.run(nodes, {"{index}.png": "$checked"})
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"1.png", "2.png"}
+    assert (tmp_path / "out" / "1.png").read_bytes() == b"somebody's own"
+
+
+def test_what_was_flagged_is_looked_at_again_when_it_is_not_kept_any_more(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    nodes = three_with_flags(bench.folder, {1})
+    result = bench.run(nodes, {"{index}.png": "$small"})
+    plan = result.prepared.plan
+    bench.session.store.delete(plan.keys[plan.graph.names["", "checked"]].key)
+    again = Workbench(tmp_path)
+    assert again.run(nodes, {"{index}.png": "$small"}).files.keys() == {"0.png", "2.png"}
+    assert again.ran() == {"checked"}
+
+
+def three_with_flags(folder: Path, flagged: set[int]) -> Nodes:
+    """Three pictures, of which a checker that was made for them flags these; and what is made from them."""
+    from sdflow.models.tiny_checker import write_tiny_checker
+
+    plain = [Pillow.new("RGB", (32, 32), colour) for colour in ("red", "lime", "navy")]
+    scores = highest(write_tiny_checker(folder / "any"), plain)
+    pictures = [plain[item] for item in np.argsort(scores)]
+    lowest = sorted(scores)[-len(flagged)] if flagged else 2.0
+    write_tiny_checker(folder / "checker", threshold=lowest - 0.001)
+    places = [*sorted({0, 1, 2} - flagged), *sorted(flagged)]
+    for place, picture in zip(places, pictures, strict=True):
+        picture.save(folder / f"{place}.png")
+    return {
+        **{f"file-{item}": {"type": "load-image", "path": f"{item}.png"} for item in range(3)},
+        "three": {"type": "batch-images", "images": [f"$file-{item}" for item in range(3)]},
+        "checker": {"type": "load-safety-checker", "source": "checker"},
+        "checked": {"type": "safety-check", "checker": "$checker", "image": "$three", "action": "drop"},
+        "small": {"type": "resize-image", "image": "$checked", "width": 16, "height": 16},
+        "second": {"type": "select-images", "image": "$checked", "items": [1]},
+        "sheet": {"type": "grid", "images": ["$checked"]},
+    }
 
 
 def test_fail_ends_the_run_and_names_the_items(tmp_path: Path) -> None:
