@@ -72,6 +72,7 @@ NAMES: Mapping[str, str] = {
     "quantize-image": "few-colours",
     "load-safety-checker": "checker",
     "safety-check": "checked",
+    "watermark": "marked",
     "grid": "sheet",
 }
 """What the node is called in its example."""

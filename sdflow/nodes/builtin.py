@@ -68,6 +68,7 @@ from sdflow.nodes.upscale import Upscale
 from sdflow.nodes.upscale_latent import UpscaleLatent
 from sdflow.nodes.upscale_with_model import UpscaleWithModel
 from sdflow.nodes.vary_noise import VaryNoise
+from sdflow.nodes.watermark import Watermark
 from sdflow.nodes.zero_conditioning import ZeroConditioning
 
 BUILT_IN = (
@@ -136,6 +137,7 @@ BUILT_IN = (
     QuantizeImage,
     LoadSafetyChecker,
     SafetyCheck,
+    Watermark,
     Grid,
 )
 

@@ -339,6 +339,10 @@ CODES: dict[str, Code] = {
         "A safety checker sees pictures of one size, and its feature extractor makes another.",
     ),
     "SDF448": Code("picture that cannot be checked", "A safety checker cannot look under an alpha channel."),
+    "SDF449": Code(
+        "watermark needs a package", "Watermarks are written by a Python package that is not installed."
+    ),
+    "SDF450": Code("watermark does not fit", "The picture has too few pixels for the bits of the watermark."),
     # 5xx: the store
     "SDF501": Code(
         "no room in the store", "The disk or the quota is full. What was stored before is still there."
