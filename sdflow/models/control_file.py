@@ -8,11 +8,10 @@ from sdflow.models.component import Found, described
 from sdflow.models.config import cleaned
 from sdflow.models.context import Context
 from sdflow.models.one_file import OneFile, completed, find_one_file
-from sdflow.models.pickle_names import CodeInPickleError
 from sdflow.models.place import open_place
 from sdflow.models.refused import Refused
 from sdflow.models.request import PartRequest
-from sdflow.models.safetensors_header import DTYPES, BrokenHeaderError, TensorInfo
+from sdflow.models.safetensors_header import DTYPES, TensorInfo
 from sdflow.models.source import parse_source
 from sdflow.models.weight_facts import bytes_of
 from sdflow.values import Component
@@ -58,7 +57,7 @@ def find_control_file(request: PartRequest, context: Context, dtype: str) -> Fou
     one = find_one_file(source, request, context)
     if one is None:
         return None
-    tensors = _tensors(one)
+    tensors = one.tensors()
     prefix = _PREFIX if any(name.startswith(_PREFIX) for name in tensors) else ""
     own = {name.removeprefix(prefix): it for name, it in tensors.items() if name.startswith(prefix)}
     if not any(sign in own for sign in _SIGNS):
@@ -79,16 +78,6 @@ def find_control_file(request: PartRequest, context: Context, dtype: str) -> Fou
         part=prefix,
     )
     return Found(component)
-
-
-def _tensors(one: OneFile) -> Mapping[str, TensorInfo]:
-    try:
-        return one.header()
-    except CodeInPickleError as error:
-        hint = "sdflow runs no code from a file. Take one in the safetensors format."
-        raise Refused("SDF316", f"{one.label} {error}", hint=hint) from error
-    except BrokenHeaderError as error:
-        raise Refused("SDF305", f"{one.label} {error}", hint="Download the file again.") from error
 
 
 def _config(

@@ -5,14 +5,13 @@ and tells which files a partly downloaded snapshot still lacks.
 """
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdflow.models.hub_place import HubPlace
+from sdflow.models.notes import write_note
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -63,27 +62,12 @@ def save_listing(place: HubPlace, repo: str, revision: str | None, listing: List
     """Remember a listing, and what `revision` of `repo` meant. A disk that refuses costs only the memory."""
     folder = _folder(place, repo)
     files = {name: [file.size, file.sha256] for name, file in sorted(listing.files.items())}
-    try:
-        _write(folder / f"{listing.commit}.json", json.dumps({"repo": listing.repo, "files": files}))
-        name = revision or "main"
-        if not _COMMIT.fullmatch(name) and ".." not in name:
-            _write(folder / "refs" / name, listing.commit)
-    except OSError:
-        return
+    write_note(folder / f"{listing.commit}.json", json.dumps({"repo": listing.repo, "files": files}))
+    name = revision or "main"
+    if not _COMMIT.fullmatch(name) and ".." not in name:
+        write_note(folder / "refs" / name, listing.commit)
 
 
 def _folder(place: HubPlace, repo: str) -> Path:
     host = re.sub(r"[^A-Za-z0-9.]+", "-", place.endpoint.partition("://")[2] or place.endpoint)
     return place.listings / host / repo.replace("/", "--")
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

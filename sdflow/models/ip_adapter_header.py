@@ -9,9 +9,8 @@ from collections.abc import Mapping
 
 from sdflow.composition import Json
 from sdflow.models.one_file import OneFile
-from sdflow.models.pickle_names import CodeInPickleError
 from sdflow.models.refused import Refused
-from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo
+from sdflow.models.safetensors_header import TensorInfo
 
 PROJECTION = "image_proj."
 ATTENTION = "ip_adapter."
@@ -36,7 +35,7 @@ def ip_adapter_config(one: OneFile) -> tuple[dict[str, Json], int]:
     Raises:
         Refused: it is no IP-Adapter, one of a kind that is not read, or cannot be read.
     """
-    tensors = _header(one)
+    tensors = one.tensors()
     projection = {
         name.removeprefix(PROJECTION): info for name, info in tensors.items() if name.startswith(PROJECTION)
     }
@@ -55,16 +54,6 @@ def ip_adapter_config(one: OneFile) -> tuple[dict[str, Json], int]:
     return config, sum(
         info.elements for name, info in tensors.items() if name.startswith((PROJECTION, ATTENTION))
     )
-
-
-def _header(one: OneFile) -> Mapping[str, TensorInfo]:
-    try:
-        return one.header()
-    except CodeInPickleError as error:
-        hint = "Take the IP-Adapter as a safetensors file."
-        raise Refused("SDF316", f"{one.label} {error}", hint=hint) from error
-    except BrokenHeaderError as error:
-        raise Refused("SDF305", f"{one.label} {error}", hint=_AGAIN) from error
 
 
 def _refuse_others(

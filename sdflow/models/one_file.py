@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 from sdflow.models.builtin import builtin_tree
 from sdflow.models.context import Context
 from sdflow.models.hub_open import hub_tree, listed_tree
+from sdflow.models.pickle_names import CodeInPickleError
 from sdflow.models.refused import Refused
 from sdflow.models.request import PartRequest
-from sdflow.models.safetensors_header import TensorInfo
+from sdflow.models.safetensors_header import BrokenHeaderError, TensorInfo
 from sdflow.models.source_kinds import (
     BuiltinSource,
     CivitaiSource,
@@ -85,6 +86,20 @@ class OneFile:
             return read_pickle_header(self.outline())
         except OSError as error:
             raise Refused("SDF302", f"{self.label} cannot be read: {error.strerror}") from error
+
+    def tensors(self) -> Mapping[str, TensorInfo]:
+        """`header`, with words for whoever named a file that has none.
+
+        Raises:
+            Refused: SDF305, a broken file; SDF316, one that would run code; or it cannot be read.
+        """
+        try:
+            return self.header()
+        except CodeInPickleError as error:
+            hint = "sdflow runs no code from a file. Take one in the safetensors format."
+            raise Refused("SDF316", f"{self.label} {error}", hint=hint) from error
+        except BrokenHeaderError as error:
+            raise Refused("SDF305", f"{self.label} {error}", hint="Download the file again.") from error
 
     def outline(self) -> Path:
         """A file with the size, the beginning and the end of this one: itself when it is here or small.

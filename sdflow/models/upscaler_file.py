@@ -4,10 +4,8 @@ from typing import TYPE_CHECKING
 
 from sdflow.models.adapter_file import find_file
 from sdflow.models.context import Context
-from sdflow.models.pickle_names import CodeInPickleError
 from sdflow.models.refused import Refused
 from sdflow.models.request import AdapterRequest, PartRequest
-from sdflow.models.safetensors_header import BrokenHeaderError
 from sdflow.models.upscaler_header import upscaler_in
 from sdflow.models.weight_facts import bytes_of
 from sdflow.values import Component
@@ -29,12 +27,7 @@ def find_upscaler(place: PartRequest, dtype: str, context: Context) -> Component
         AdapterRequest("upscaler", place.source, place.file, place.revision, place.subfolder, place.sha256),
         context,
     )
-    try:
-        tensors = one.header()
-    except CodeInPickleError as error:
-        raise Refused("SDF316", f"{one.label} {error}", hint="sdflow runs no code from a file.") from error
-    except BrokenHeaderError as error:
-        raise Refused("SDF305", f"{one.label} {error}", hint="Download the file again.") from error
+    tensors = one.tensors()
     if any(name.startswith(("model.diffusion_model.", "down_blocks.", "lora_unet_")) for name in tensors):
         raise Refused("SDF369", f"{one.label} is a part of Stable Diffusion and no upscaler", hint=_HINT)
     found = upscaler_in(tensors)

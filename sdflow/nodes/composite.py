@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 from pydantic import Field
 
@@ -10,6 +9,7 @@ from sdflow.graph.facts import Facts
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.nodes.together import batch_together, refuse_other_proportions
+from sdflow.pictures.composite import Mode
 from sdflow.values import Image, ImageSpec, Mask, MaskSpec
 
 _MOST = 65536
@@ -33,19 +33,7 @@ class Composite(Node, type="composite", version=1):
     """Pixels from the left edge of the background to that of the foreground."""
     top: int = Field(0, ge=-_MOST, le=_MOST)
     """Pixels from the top edge of the background to that of the foreground."""
-    mode: Literal[
-        "normal",
-        "multiply",
-        "screen",
-        "overlay",
-        "soft-light",
-        "hard-light",
-        "darken",
-        "lighten",
-        "difference",
-        "add",
-        "subtract",
-    ] = "normal"
+    mode: Mode = "normal"
     """How colours are mixed; all but normal work in 8 bits."""
     opacity: float = Field(1.0, ge=0, le=1)
     """How much of the upper picture is seen."""

@@ -66,13 +66,7 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
             self.tile, self.tile_overlap, factor, tiling=self.tiling, given=frozenset(self.model_fields_set)
         )
         refuse_picture(image, factor)
-        if image.batch != 1 and self.batch not in (1, image.batch):
-            raise Refusal(f"{image.batch} pictures for a batch of {self.batch}", field="batch")
-        batch = max(image.batch, self.batch)
-        try:
-            seeds_of(self.seed, batch)
-        except ValueError as error:
-            raise Refusal(str(error), field="seed") from error
+        batch = refuse_batch(image, self.batch, self.seed)
         if self.soft and mask is None:
             raise Refusal("soft is for a mask", field="soft", code="SDF214", hint="leave soft out")
         if mask is not None:
@@ -126,6 +120,22 @@ class InitLatentFromImage(Node, type="init-latent-from-image", version=2):
                 tiling=tiling,
                 soft=self.soft,
             )
+
+
+def refuse_batch(image: ImageSpec, batch: int, seed: int | tuple[int, ...]) -> int:
+    """How many latents are made of pictures.
+
+    Raises:
+        Refusal: a batch of other length than that of several pictures, or seeds of other length than both.
+    """
+    if image.batch != 1 and batch not in (1, image.batch):
+        raise Refusal(f"{image.batch} pictures for a batch of {batch}", field="batch")
+    several = max(image.batch, batch)
+    try:
+        seeds_of(seed, several)
+    except ValueError as error:
+        raise Refusal(str(error), field="seed") from error
+    return several
 
 
 def refuse_picture(image: ImageSpec, factor: int) -> None:

@@ -9,6 +9,7 @@ from sdflow.graph.facts import Facts
 from sdflow.graph.fields import Seed, seeds_of
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
+from sdflow.nodes.init_latent_from_image import refuse_batch
 from sdflow.values import NOISE, Image, ImageSpec, Latent, LatentSpec, Model
 
 _ROLE = "low_res_scheduler"
@@ -58,13 +59,7 @@ class InitLatentFromSmallImage(Node, type="init-latent-from-small-image", versio
                 field="image",
                 hint="write alpha: drop in its load-image node",
             )
-        if image.batch != 1 and self.batch not in (1, image.batch):
-            raise Refusal(f"{image.batch} pictures for a batch of {self.batch}", field="batch")
-        batch = max(image.batch, self.batch)
-        try:
-            seeds_of(self.seed, batch)
-        except ValueError as error:
-            raise Refusal(str(error), field="seed") from error
+        batch = refuse_batch(image, self.batch, self.seed)
         return {"latent": LatentSpec(batch, image.height, image.width, model.space, NOISE, "low-resolution")}
 
     def cost(self, model: Model, image: ImageSpec) -> Cost:

@@ -10,7 +10,7 @@ from sdflow.graph.fields import Seed, seeds_of
 from sdflow.graph.node import Cost, Node, Refusal, RunContext
 from sdflow.graph.wire import Input
 from sdflow.models.family import EDIT, shown_beside_of
-from sdflow.nodes.init_latent_from_image import refuse_picture
+from sdflow.nodes.init_latent_from_image import refuse_batch, refuse_picture
 from sdflow.values import NOISE, Image, ImageSpec, Latent, LatentSpec, Model
 
 _SCALED = "is_cosxl_edit"
@@ -55,13 +55,7 @@ class InitLatentToEdit(Node, type="init-latent-to-edit", version=1):
                 hint="load timbrooks/instruct-pix2pix, or use init-latent-from-image and a strength",
             )
         refuse_picture(image, model.space.factor)
-        if image.batch != 1 and self.batch not in (1, image.batch):
-            raise Refusal(f"{image.batch} pictures for a batch of {self.batch}", field="batch")
-        batch = max(image.batch, self.batch)
-        try:
-            seeds_of(self.seed, batch)
-        except ValueError as error:
-            raise Refusal(str(error), field="seed") from error
+        batch = refuse_batch(image, self.batch, self.seed)
         factor = model.space.factor
         height, width = image.height // factor, image.width // factor
         return {"latent": LatentSpec(batch, height, width, model.space, NOISE, EDIT)}

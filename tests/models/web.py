@@ -19,7 +19,8 @@ class Page:
     """What lies under a path.
 
     `status` other than 200 is an error. `breaks` are numbers of bytes after which the connection breaks, one for
-    each request. `piece` and `pause` make it slow: so many bytes, then so many seconds.
+    each request. `piece` and `pause` make it slow: so many bytes, then so many seconds. After each of `halts` bytes,
+    one for each request, nothing more is sent until the other side leaves.
     """
 
     data: bytes = b""
@@ -31,6 +32,7 @@ class Page:
     location: str = ""
     token: str = ""
     breaks: list[int] = field(default_factory=list)
+    halts: list[int] = field(default_factory=list)
     piece: int = 2**16
     pause: float = 0.0
 
@@ -156,7 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         if page.told:
             headers["Content-Length"] = str(end - start)
         self._begin(status, {**headers, **page.headers})
-        stop = start + page.breaks.pop(0) if page.breaks else end
+        halt = start + page.halts.pop(0) if page.halts else None
+        stop = halt or (start + page.breaks.pop(0) if page.breaks else end)
         for at in range(start, min(stop, end), page.piece):
             piece = page.data[at : min(at + page.piece, stop, end)]
             with suppress(OSError):
@@ -165,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(page.pause)
                 continue
             break
+        if halt is not None:
+            self.rfile.read(1)  # ends when nobody is there any more
         self.close_connection = True
         return None
 

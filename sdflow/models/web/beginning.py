@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sdflow.models.notes import write_note
 from sdflow.models.safetensors_header import BrokenHeaderError, header_text, parse_header
 from sdflow.models.web.answers import ConnectionLostError, opened, unreachable
-from sdflow.models.web.notes import write_note
 from sdflow.models.web.place import WebPlace
 
 if TYPE_CHECKING:

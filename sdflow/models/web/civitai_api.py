@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from sdflow.models.notes import write_note
 from sdflow.models.refused import Refused
 from sdflow.models.web.answers import ConnectionLostError, opened, unreachable
-from sdflow.models.web.notes import write_note
 from sdflow.models.web.place import WebPlace
 
 _LARGEST = 8 * 1024 * 1024

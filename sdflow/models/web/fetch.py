@@ -5,12 +5,12 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+from sdflow.models.notes import write_note
 from sdflow.models.web.answers import ConnectionLostError, opened, unreachable
 from sdflow.models.web.beginning import told_name, whole_size
 from sdflow.models.web.download import Progress, alone, check_space, disk_refuses, downloaded
 from sdflow.models.web.file import WebFile
 from sdflow.models.web.names import checked_name
-from sdflow.models.web.notes import write_note
 from sdflow.models.web.part import Part, receive, version_of
 from sdflow.models.web.place import WebPlace
 
