@@ -257,9 +257,11 @@ def test_with_a_lora_and_with_slices(bench: Workbench, tiny: Path) -> None:
     given = given_to(bench, [0], [])
     assert torch.equal(drawn(bench, nodes), latent_of(pipeline, **given))
     sliced = drawn(bench, edited(nodes, {"sample": {"attention-slicing": True}}))
-    assert torch.allclose(sliced, latent_of(pipeline, **given), atol=1e-4)
+    # Errors are in proportion to the largest values, of which sums are made, and which kernel a CPU chooses for them.
+    whole = latent_of(pipeline, **given)
+    assert float((sliced - whole).abs().max()) <= 5e-6 * float(whole.abs().max())
     single = drawn(bench, edited(nodes, {"sample": {"slicing": True}}))
-    assert torch.allclose(single, latent_of(pipeline, **given), rtol=1e-4, atol=1e-3)
+    assert float((single - whole).abs().max()) <= 5e-6 * float(whole.abs().max())
     fresh = Workbench(bench.folder / "fresh")
     assert torch.equal(drawn(fresh, text_to_image(tiny)), before)
 

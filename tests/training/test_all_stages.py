@@ -51,7 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_artwork(folder / "drawings")
     done = train(folder / "run", "all")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    assert "diffusion: " in done.stdout
+    assert "autoencoder: " in done.stdout
     return folder / "run"
 
 
