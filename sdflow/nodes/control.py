@@ -162,6 +162,8 @@ def _adapter_fits(adapter: Mapping[str, Json], unet: Mapping[str, Json]) -> bool
         return False
     if adapter.get("adapter_type") == "full_adapter_xl":
         return own == [*widths, widths[-1]]
+    if adapter.get("adapter_type") == "light_adapter":  # its last two levels are alike
+        return [*own, *own[-1:]] == widths
     return own in (widths, widths[:-1]) and len(widths) > _RGB
 
 

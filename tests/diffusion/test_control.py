@@ -203,6 +203,21 @@ def test_t2i_adapter(tiny: Modules, nets: Made, channels: int) -> None:
     assert not torch.allclose(made, denoise(wanted, unet=tiny.unet).samples, atol=1e-3)
 
 
+def test_a_light_t2i_adapter(tiny: Modules, nets: Made) -> None:
+    """It is for UNets whose last two levels are alike, as those of all families are."""
+    with torch.random.fork_rng():
+        unet = (
+            type(tiny.unet).from_config({**tiny.unet.config, "block_out_channels": [16, 32, 64, 64]}).eval()
+        )
+    tiny = replace(tiny, unet=unet)
+    net = nets(tiny, "adapter", adapter_type="light_adapter", channels=[16, 32, 64], num_res_blocks=2)
+    wanted = request(tiny, SAMPLERS["ddim"], steps=2)
+    given = {"image": picture(1), "adapter_conditioning_scale": 0.8}
+    made = ours(wanted, tiny.unet, [Use(net, hint(1), 0.8)])
+    assert torch.equal(made, theirs(tiny, "StableDiffusionAdapterPipeline", net, wanted, given))
+    assert not torch.allclose(made, denoise(wanted, unet=tiny.unet).samples, atol=1e-3)
+
+
 def test_two_t2i_adapters(tiny: Modules, nets: Made) -> None:
     two, wanted = [nets(tiny, "adapter", seed) for seed in (0, 1)], request(tiny, SAMPLERS["ddim"], steps=2)
     given = {"image": [picture(1), picture(2)], "adapter_conditioning_scale": [0.8, 0.5]}

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.original_names import prefixed
 from sdflow.problems import UserError
+from tests.models.control_names import controlnet, t2i_adapter
 from tests.nodes.test_keys import write_pictures
 from tests.nodes.workbench import Nodes, Workbench, text_to_image
 
@@ -132,6 +134,19 @@ def test_networks_for_another_family_are_refused(bench: Workbench, name: str) ->
     assert problem.position is not None
 
 
+def test_a_light_adapter_is_for_unets_whose_last_levels_are_alike(bench: Workbench, tmp_path: Path) -> None:
+    from sdflow.models.tiny import tiny_unet_config
+    from sdflow.models.tiny_control import write_tiny_control
+
+    light = {"adapter_type": "light_adapter", "channels": [16, 32, 32], "num_res_blocks": 1}
+    write_tiny_control(tmp_path / "light", tiny_unet_config(), "adapter", **light)
+    nodes = controlled({**ONE, "model": "$adapter"})
+    nodes["adapter"]["source"] = str(tmp_path / "light")
+    with pytest.raises(UserError) as caught:
+        key(bench, nodes)
+    assert [it.code for it in caught.value.problems] == ["SDF424"]
+
+
 @pytest.mark.parametrize(
     ("entry", "code"),
     [
@@ -186,3 +201,24 @@ def test_a_single_file_is_the_folder(bench: Workbench, ending: str) -> None:
     with pytest.raises(UserError) as caught:
         key(bench, nodes)
     assert [it.code for it in caught.value.problems] == ["SDF320"]
+
+
+@pytest.mark.parametrize("name", ["control_model.", "body."])
+def test_the_names_of_the_authors_are_those_of_the_folder(bench: Workbench, name: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    kind = "controlnet" if name == "control_model." else "t2i-adapter"
+    nodes = controlled({**ONE, "model": "$used"})
+    nodes["used"] = {"type": "load-controlnet", "source": f"builtin:tiny-{kind}"}
+    folder = latent(bench, nodes)
+    source = next((bench.folder / "cache" / "builtin").glob(f"tiny-{kind}-*"))
+    tensors = load_file(source / "diffusion_pytorch_model.safetensors")
+    if name == "body.":
+        save_file(t2i_adapter(tensors, layers=1), bench.folder / "original.safetensors")
+        nodes["used"] = {"type": "load-controlnet", "source": "./original.safetensors"}
+    else:
+        original = prefixed(name, controlnet(tensors, layers=1))
+        save_file(original, bench.folder / "original.safetensors")
+        nodes["used"] |= {"source": "./original.safetensors", "config": f"builtin:tiny-{kind}"}
+    assert latent(bench, nodes) == folder
+    assert bench.ran() == {"sample"}

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from sdflow.models.checkpoint.text import Taken, is_open_clip, text_tensors
+from sdflow.models.t2i_adapter_file import diffusers_name
 from sdflow.values import Component
 from sdflow.values.control import CONTROL_ROLE
 
@@ -12,6 +13,12 @@ _UNET = "model.diffusion_model."
 """What diffusers' converter knows a UNet by."""
 _GUIDED = "time_embed.cond_proj.weight"
 """The guidance of a distilled UNet (LCM, arXiv:2310.04378), which diffusers' converter leaves out."""
+_ADDED = {
+    f"label_emb.0.{old}.{kind}": f"add_embedding.linear_{new}.{kind}"
+    for old, new in ((0, 1), (2, 2))
+    for kind in ("weight", "bias")
+}
+"""The sizes and crops that a ControlNet of SDXL is told, which diffusers' converter leaves out."""
 _VAE = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 
 
@@ -28,10 +35,14 @@ def converted(component: Component, config: Any, tensors: dict[str, torch.Tensor
     found: dict[str, torch.Tensor] = tensors
     if component.library == "transformers":
         found = _text(component, config, tensors)
+    elif component.class_name == "T2IAdapter":
+        kind, layers = config.adapter_type, config.num_res_blocks
+        found = {diffusers_name(name, kind, layers): it for name, it in tensors.items()}
     elif component.role == CONTROL_ROLE and "input_hint_block.0.weight" in tensors:
         from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
         found = convert_controlnet_checkpoint(dict(tensors), config)
+        found |= {new: tensors[old] for old, new in _ADDED.items() if old in tensors}
     elif "input_blocks.0.0.weight" in tensors:
         from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 

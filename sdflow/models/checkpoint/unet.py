@@ -49,7 +49,7 @@ class UNetForm:
 def form_of_tensors(tensors: Mapping[str, TensorInfo]) -> UNetForm | None:
     """The form of a UNet whose tensors have these names and shapes; None when it is none that diffusers builds."""
     sizes = {role: _shape(tensors, names) for role, names in _NAMES.items()}
-    levels = _levels(tensors)
+    levels = levels_of(tensors)
     if len(sizes["in"]) != 4 or len(sizes["out"]) != 4 or levels is None:  # noqa: PLR2004  # images, not videos
         return None
     context = [it.shape for name, it in tensors.items() if name.endswith(".attn2.to_k.weight")]
@@ -61,7 +61,7 @@ def form_of_tensors(tensors: Mapping[str, TensorInfo]) -> UNetForm | None:
         tuple(width for width, _, _ in levels),
         levels[0][1],
         tuple(depth for _, _, depth in levels),
-        len({match[1] for name in tensors if (match := _MIDDLE.fullmatch(name))}),
+        middle_of(tensors),
         context[0][-1],
         len(linear[0]) == 2,  # noqa: PLR2004  # a matrix
         *((sizes["added"] + (0, 0))[1], (sizes["classes"] + (0,))[0], (sizes["guidance"] + (0, 0))[1]),
@@ -72,8 +72,8 @@ def _shape(tensors: Mapping[str, TensorInfo], names: tuple[str, ...]) -> tuple[i
     return next((tensors[name].shape for name in names if name in tensors), ())
 
 
-def _levels(tensors: Mapping[str, TensorInfo]) -> list[tuple[int, int, int]] | None:
-    """Width, layers and transformer blocks per layer of each level; None when levels are not all alike."""
+def levels_of(tensors: Mapping[str, TensorInfo]) -> list[tuple[int, int, int]] | None:
+    """Width, layers and transformer blocks per layer of each level downwards; None when levels are not all alike."""
     resnets: dict[tuple[int, int], int] = {}
     blocks: dict[tuple[int, int], int] = {}
     for name, info in tensors.items():
@@ -97,6 +97,11 @@ def _levels(tensors: Mapping[str, TensorInfo]) -> list[tuple[int, int, int]] | N
             return None
         levels.append((widths[0], len(widths), depths.pop()))
     return levels if len({layers for _, layers, _ in levels}) == 1 else None
+
+
+def middle_of(tensors: Mapping[str, TensorInfo]) -> int:
+    """How many transformer blocks the middle has."""
+    return len({match[1] for name in tensors if (match := _MIDDLE.fullmatch(name))})
 
 
 def _place(running: str | None, level: str | None, layer: str | None) -> tuple[int, int]:
