@@ -13,6 +13,7 @@ from sdflow.graph.build import build
 from sdflow.graph.registry import Registry
 from sdflow.problems import Problem, UserError
 from sdflow.recipe import Changes, RecipeFile, draft, examine, examine_file
+from sdflow.relocating import relocation
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 STANDARD_INPUT = "standard input"
@@ -37,7 +38,7 @@ def compose_recipe(recipe: RecipeFile, changes: Changes, registry: Registry) -> 
     Raises:
         UserError: everything that is wrong with it.
     """
-    drafted = draft(recipe, changes)
+    drafted = draft(recipe, changes, relocation(registry))
     if not drafted.problems:
         return drafted.composition
     later: tuple[Problem, ...] = ()

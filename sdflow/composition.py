@@ -50,6 +50,16 @@ class OutputSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A param says of what kind the output is that it stands for, such as `Image`."""
+
+    param: str
+    ref: Ref
+    kind: str
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One combination of the matrix; a recipe without a matrix has a single cell with an empty label."""
 
@@ -57,6 +67,19 @@ class Cell:
     params: Mapping[str, Json]
     nodes: tuple[NodeSpec, ...]
     outputs: tuple[OutputSpec, ...]
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UsedRecipe:
+    """A recipe that a node of another one uses: its name from the folder of the outermost one, and its file.
+
+    `digest` is the sha256 of its bytes, `sha256:…`.
+    """
+
+    name: str
+    path: Path
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +87,8 @@ class Composition:
     """All cells of one recipe.
 
     `file` is how messages call the recipe, `base` the folder that its relative paths start from, `identity`
-    what the index of runs knows the recipe by.
+    what the index of runs knows the recipe by. `resolved` is the recipe as it would be written; `alone` is the
+    same with the nodes of the recipes that it uses in their place, so that it needs no other file. `uses` are those.
     """
 
     name: str
@@ -73,3 +97,5 @@ class Composition:
     identity: str
     cells: tuple[Cell, ...]
     resolved: Mapping[str, Json] = field(default_factory=dict)
+    alone: Mapping[str, Json] = field(default_factory=dict)
+    uses: tuple[UsedRecipe, ...] = ()

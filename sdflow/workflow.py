@@ -323,6 +323,8 @@ class Session:
         chosen = self.profile  # asked first: its mistakes are told before anything is looked for elsewhere
         pins = self.pins(composition)
         resolver = self.resolver(composition.base, pins.pinned) if pins else self.resolver(composition.base)
+        if pins is not None:
+            pins.check_recipes(composition.uses)
         facts = resolve(graph, resolver, self.device)
         if pins is not None:
             pins.check(graph, facts)

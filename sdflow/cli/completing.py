@@ -36,9 +36,15 @@ def complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) 
     recipe = _recipe(ctx)
     if recipe is None:
         return []
-    return _matching(
-        ((name, str(node.get("type", ""))) for name, node in recipe.recipe.nodes.items()), incomplete
-    )
+    from sdflow.recipe import draft
+
+    written = {name: str(node.get("type", "")) for name, node in recipe.recipe.nodes.items()}
+    try:
+        inside = draft(recipe).composition.cells[:1]
+    except UserError:
+        inside = ()
+    nodes = written | {spec.name: spec.type for cell in inside for spec in cell.nodes}
+    return _matching(nodes.items(), incomplete)
 
 
 def complete_params(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -45,17 +45,18 @@ class Explained:
 
 def explain(session: Session, prepared: Prepared, name: str) -> Iterator[Explained]:
     """The node of this name in every cell; nodes that several cells share come once."""
-    last = session.index.of_node(prepared.composition.identity, name)
+    wanted = set(prepared.graph.named(name))
     seen: set[int] = set()
     for (cell, found), number in prepared.graph.names.items():
-        if found != name or number in seen or number not in prepared.plan.nodes:
+        inside = found == name or found.startswith(f"{name}/")
+        if not inside or number not in wanted or number in seen or number not in prepared.plan.nodes:
             continue
         seen.add(number)
         planned = prepared.plan.nodes[number]
-        previous = last.get(cell, "")
+        previous = session.index.of_node(prepared.composition.identity, found).get(cell, "")
         yield Explained(
             cell,
-            name,
+            found,
             planned,
             previous,
             session.store.peek(planned.key) if planned.key else None,

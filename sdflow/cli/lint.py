@@ -69,4 +69,5 @@ def _as_json(it: Problem) -> dict[str, str | int | None]:
         "line": place.line if place else None,
         "column": place.column if place else None,
         "node": it.node,
+        "via": str(place.via) if place and place.via else None,
     }

@@ -42,7 +42,7 @@ def locked_text(session: Session, recipe: Path, upgrade: Sequence[str]) -> tuple
     pins = Pins(replace(lock, places={**lock.places, **moved}), path.name)
     facts = resolve(graph, session.resolver(composition.base, pins.pinned), session.device)
     infer(graph, facts)
-    return path, lock_text(lock_of(graph, facts))
+    return path, lock_text(lock_of(graph, facts, composition.uses))
 
 
 def _places(graph: Graph, nodes: Sequence[str]) -> dict[str, PartRequest | AdapterRequest]:

@@ -8,6 +8,7 @@ from sdflow.recipe import yaml_scalar
 
 NAMES: Mapping[str, str] = {
     "load-model": "model",
+    "recipe": "portrait",
     "apply-lora": "styled",
     "load-embedding": "taught",
     "load-controlnet": "canny",
@@ -188,6 +189,7 @@ _FIELDS: Mapping[str, Mapping[str, Json]] = {
     "load-safety-checker": {"source": "CompVis/stable-diffusion-safety-checker"},
     "safety-check": {"action": "blur"},
     "grid": {"columns": 3},
+    "recipe": {"path": "portrait.yaml", "params": {"prompt": "a fox in the snow", "steps": 30}},
 }
 
 
@@ -201,5 +203,11 @@ def example(facts: TypeFacts) -> str:
     fields = _FIELDS.get(facts.name)
     if fields is None:
         fields = {it.name: "…" for it in facts.fields if it.required and not it.within}
-    lines += [f"  {name}: {yaml_scalar(value)}" for name, value in fields.items()]
+    lines += [line for name, value in fields.items() for line in _written(name, value)]
     return "\n".join(lines)
+
+
+def _written(name: str, value: Json) -> list[str]:
+    if isinstance(value, dict) and name == "params":
+        return [f"  {name}:", *(f"    {inner}: {yaml_scalar(it)}" for inner, it in value.items())]
+    return [f"  {name}: {yaml_scalar(value)}"]

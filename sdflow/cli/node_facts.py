@@ -52,7 +52,8 @@ class TypeFacts:
         """`Model, Conditioning, Latent → Latent`, without the inputs of parts."""
         own = [it for it in self.inputs if not it.within]
         taken = ", ".join(f"{it.kind}{' …' if it.many else ''}" for it in own) or "nothing"
-        return f"{taken} → {', '.join(dict.fromkeys(self.outputs.values()))}"
+        given = ", ".join(dict.fromkeys(self.outputs.values()))
+        return f"{taken} → {given}" if given else "params → its outputs"
 
 
 @cache

@@ -67,7 +67,8 @@ def description(facts: TypeFacts) -> str:
         f"$node.{port}" if place else f"$node or $node.{port}" for place, (port, _) in enumerate(ports)
     ]
     rows = [[paint(port, "cyan"), kind, ref] for (port, kind), ref in zip(ports, references, strict=True)]
-    parts += ["", paint("Outputs", "bold"), _indented(rows, width)]
+    if rows:
+        parts += ["", paint("Outputs", "bold"), _indented(rows, width)]
     if facts.fields:
         parts += ["", paint("Fields", "bold")]
         for it in facts.fields:

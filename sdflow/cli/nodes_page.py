@@ -40,7 +40,7 @@ def _section(facts: TypeFacts) -> list[str]:
             shown = f"`{default}`" if default and not it.required else default
             lines.append(f"| `{it.name}` | {_cell(it.values)} | {shown} | {_cell(it.description)} |")
     outputs = ", ".join(f"`{port}` ({kind})" for port, kind in facts.outputs.items())
-    return [*lines, "", f"Outputs: {outputs}."]
+    return [*lines, "", f"Outputs: {outputs or 'those of the recipe'}."]
 
 
 def _samplers() -> list[str]:

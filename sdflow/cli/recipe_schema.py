@@ -17,8 +17,11 @@ from sdflow.recipe import Param
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _NAME = "[A-Za-z][A-Za-z0-9_-]{0,63}"
+_NODE = f"{_NAME}(/{_NAME})*"
 _PARAM = {"type": "string", "pattern": rf"^\$params\.{_NAME}$"}
-_REFERENCE = rf"^\$(?!params\.){_NAME}(\.{_NAME})?$"
+_REFERENCE = rf"^\$(?!params\.){_NODE}(\.{_NAME})?$"
+_GIVEN = rf"^\${_NODE}(\.{_NAME})?$"
+"""What an input takes: a reference, or a param that stands for one."""
 _TEXT = {"type": "string", "pattern": r"^(\$\$|[^$]|$)"}
 """A text: one that begins with a single `$` is a reference and stands nowhere else."""
 
@@ -45,7 +48,7 @@ def recipe_schema(registry: Registry) -> Schema:
                 "type": "object",
                 "description": "The graph: name → node. $name in a field is the first output of the node of that name.",
                 "minProperties": 1,
-                "propertyNames": {"pattern": f"^(?!params$){_NAME}$"},
+                "propertyNames": {"pattern": f"^(?!params$){_NODE}$"},
                 "additionalProperties": _node(types),
             },
             "outputs": {
@@ -104,7 +107,7 @@ def _takes_input(field: Schema) -> bool:
 
 def _input(field: Schema) -> Schema:
     """A reference, or a list of them; the kind is in the description, for no editor follows references."""
-    one = {"type": "string", "pattern": _REFERENCE}
+    one = {"type": "string", "pattern": _GIVEN}
     if field.get("type") == "array":
         kind = field["items"].get("title", "")
         limits: Schema = {key: field[key] for key in ("minItems", "maxItems") if key in field}
@@ -163,7 +166,7 @@ def _params() -> Schema:
     declared = Param.model_json_schema()
     declaration = {
         "type": "object",
-        "description": "A typed param.",
+        "description": "A typed param. A kind such as image stands for an output of a node, by default `$node`.",
         "additionalProperties": False,
         "properties": {name: _declared(field) for name, field in declared["properties"].items()},
     }

@@ -7,6 +7,7 @@ import click
 
 from sdflow.cli import options as opt
 from sdflow.cli.main import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED
+from sdflow.problems import UserError
 from sdflow.workflow import Session
 
 
@@ -47,9 +48,13 @@ def command(recipe: Path, out: Path, **options: Any) -> int:
     read_too: list[Path] = []
 
     def once(session: Session) -> int:
-        composition = opt.composition_of(recipe, dict(options), session)
+        try:
+            composition = opt.composition_of(recipe, dict(options), session)
+        except UserError as error:
+            read_too.extend(named_files(error) if watching else [])
+            raise
         if watching:
-            read_too[:] = input_files(session.graph(composition), composition.base)
+            read_too[:] = files_of(composition, session.graph(composition))
         with display(quiet=quiet, as_json=as_json) as listener:
             result = session.run(
                 composition, wishes, out=out, keep_going=keep_going, metadata=metadata, listener=listener
@@ -63,7 +68,7 @@ def command(recipe: Path, out: Path, **options: Any) -> int:
     if not watching:
         with opt.session_of(options).closing() as session:
             return once(session)
-    from sdflow.cli.watch import input_files, refuse_standard_input, watch
+    from sdflow.cli.watch import files_of, named_files, refuse_standard_input, watch
 
     refuse_standard_input(recipe)
     with opt.session_of(options).closing() as session:

@@ -8,6 +8,7 @@ from sdflow.graph.field_kinds import file_fields
 from sdflow.graph.registry import Registry
 from sdflow.problems import nearest, problem
 from sdflow.recipe import RecipeFile, read_recipe
+from sdflow.recipe.used import RECIPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,17 @@ class Shipped:
         return self.recipe.recipe.description
 
     def assets(self, registry: Registry) -> tuple[str, ...]:
-        """The files that its nodes read, as it names them; those that a caller names are left out."""
+        """The files that its nodes read, as it names them; those that a caller names are left out.
+
+        So are recipes that it uses, and the files that those read.
+        """
         found: dict[str, None] = {}
+        for inner in self._used():
+            found[inner.relative_to(self.path.parent).as_posix()] = None
+            further = Shipped(inner.stem, inner, read_recipe(inner)).assets(registry)
+            found |= {
+                (inner.parent / name).relative_to(self.path.parent).as_posix(): None for name in further
+            }
         for node in self.recipe.recipe.nodes.values():
             node_type = registry.get(str(node.get("type")))
             for field, _ in file_fields(node_type) if node_type else ():
@@ -36,6 +46,12 @@ class Shipped:
                 if isinstance(value, str) and (self.path.parent / value).is_file():
                     found[value] = None
         return tuple(found)
+
+    def _used(self) -> list[Path]:
+        """The recipes that its nodes name."""
+        nodes = self.recipe.recipe.nodes.values()
+        names = {str(node.get("path")): None for node in nodes if node.get("type") == RECIPE}
+        return [self.path.parent / name for name in names]
 
 
 def folder() -> Path:

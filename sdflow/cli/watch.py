@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import click
 
+from sdflow.composition import Composition
 from sdflow.graph.build import Graph
 from sdflow.graph.field_kinds import file_fields
 from sdflow.pictures.input_path import input_path
@@ -74,6 +75,17 @@ def state_of(files: Iterable[Path]) -> State:
         else:
             state[file] = (found.st_mtime_ns, found.st_size, found.st_ino)
     return state
+
+
+def files_of(composition: Composition, graph: Graph) -> list[Path]:
+    """The files that go into a recipe beside its own: those that its nodes read, and recipes that it uses."""
+    return [*input_files(graph, composition.base), *(used.path for used in composition.uses)]
+
+
+def named_files(error: UserError) -> list[Path]:
+    """The files that mistakes are in: a recipe that could not be read may use others."""
+    named = {it.position.file for it in error.problems if it.position is not None}
+    return [Path(name) for name in sorted(named) if Path(name).is_file()]
 
 
 def input_files(graph: Graph, base: Path) -> list[Path]:

@@ -254,6 +254,8 @@ class Execution:
     def _fail(self, item: GraphNode, message: str, hint: str | None, *, traceback: str | None = None) -> None:
         position = item.origins[0].at(())
         where = f"{position.file}:{position.line}" if position else item.name
+        if position and position.via:
+            where += f" ({position.via})"
         self.outcome.failed.append(item.id)
         self._around.listener(NodeFailed(item.name, item.node.name, where, message, hint, traceback))
 

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sdflow.composition import Cell, Composition, Json, NodeSpec, OutputSpec
+from sdflow.composition import Cell, Claim, Composition, Json, NodeSpec, OutputSpec
 from sdflow.graph.field_kinds import Path
 from sdflow.graph.fields import BuildContext
 from sdflow.graph.identity import identity
@@ -12,7 +12,7 @@ from sdflow.graph.node import Node
 from sdflow.graph.references import circle_problem, in_order, references
 from sdflow.graph.registry import Registry
 from sdflow.graph.validate import Wires, unknown_node, validate_node
-from sdflow.graph.wire import Wire
+from sdflow.graph.wire import Wire, a
 from sdflow.problems import Position, Problem, UserError
 
 _RANDOM_SEED_BITS = 32
@@ -87,8 +87,13 @@ class Graph:
         return replace(self, nodes=tuple(map(exchanged, self.nodes)))
 
     def named(self, name: str) -> tuple[int, ...]:
-        """Numbers of the nodes with a name in the recipe, one per different cell."""
-        return tuple(dict.fromkeys(node for (_, found), node in self.names.items() if found == name))
+        """Numbers of the nodes with a name in the recipe, one per different cell.
+
+        The name of a node that stands for a recipe is that of all nodes of it.
+        """
+        whole = tuple(dict.fromkeys(node for (_, found), node in self.names.items() if found == name))
+        inside = (node for (_, found), node in self.names.items() if found.startswith(f"{name}/"))
+        return whole or tuple(dict.fromkeys(inside))
 
     def node_names(self) -> tuple[str, ...]:
         """All names in the recipe."""
@@ -133,6 +138,8 @@ class _Builder:
             self.spec(specs[name], cell, specs, wires)
         for output in cell.outputs:
             self.output(output, cell, specs, wires)
+        for claim in cell.claims:
+            self.claim(claim, specs, wires)
 
     def spec(self, spec: NodeSpec, cell: Cell, specs: Mapping[str, NodeSpec], wires: Wires) -> int | None:
         """Add one node; None when it is not valid."""
@@ -164,6 +171,16 @@ class _Builder:
             self.inputs.append(tuple(node.wires()))  # asked for half a dozen times
             self.origins.append([])
         return number
+
+    def claim(self, claim: Claim, specs: Mapping[str, NodeSpec], wires: Wires) -> None:
+        """Make sure that an output is of the kind that a param says."""
+        if claim.ref.node not in specs:
+            self.problems[unknown_node(claim.ref, specs).placed(claim.position)] = None
+            return
+        found = wires.find(claim.ref)
+        if isinstance(found, Wire) and found.kind != claim.kind:
+            message = f"{claim.param} needs {a(claim.kind)} and got {a(found.kind)}"
+            self.problems[Problem("SDF205", message, claim.position)] = None
 
     def output(self, output: OutputSpec, cell: Cell, specs: Mapping[str, NodeSpec], wires: Wires) -> None:
         """Add one output file."""

@@ -148,12 +148,13 @@ def _problem(detail: ErrorDetails, path: Path, spec: NodeSpec, node_type: type[N
     kind, context, given = detail["type"], detail.get("ctx", {}), detail["input"]
     marks = spec.marks
     if kind == "missing":
+        field = detail["loc"][-1]
+        path = path[:-1] if path[-1:] == (field,) else path
         holder = _holder(path, node_type)
-        takes = holder.model_fields
-        wanted = next((n for n, f in takes.items() if (f.alias or n) == detail["loc"][-1]), "")
+        wanted = next((n for n, f in holder.model_fields.items() if (f.alias or n) == field), "")
         hint = descriptions(holder).get(wanted)
-        position = marks.at(path, key=not path)
-        return Problem("SDF203", f"{name or spec.type} needs {detail['loc'][-1]}", position, spec.name, hint)
+        where = ".".join(map(str, path)) or spec.type
+        return Problem("SDF203", f"{where} needs {field}", marks.at(path, key=not path), spec.name, hint)
     if kind == "extra_forbidden":
         known = [f.alias or n for n, f in _holder(path[:-1], node_type).model_fields.items()]
         near = nearest(str(detail["loc"][-1]), known)

@@ -1,7 +1,8 @@
 """A lock against the world as it is now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from sdflow.composition import UsedRecipe
 from sdflow.graph.build import Graph, GraphNode
 from sdflow.graph.facts import Facts, FileNeed
 from sdflow.graph.node import Need
@@ -29,6 +30,23 @@ def check_lock(graph: Graph, facts: Facts, lock: Lock, file: str, *, strict: boo
         if strict and before != item.node.version:
             message = f"{item.node.name} is version {item.node.version}, and {before or 'not'} in {file}"
             problems[Problem("SDF755", message, hint=_COVER)] = None
+    if problems:
+        raise UserError(*problems)
+
+
+def check_recipes(uses: Sequence[UsedRecipe], lock: Lock, file: str) -> None:
+    """Refuse recipes that are used and that say something else than when the lock was made.
+
+    Raises:
+        UserError: SDF753, another text, with both digests; SDF754, not covered.
+    """
+    problems: list[Problem] = []
+    for used in uses:
+        pinned = lock.recipes.get(used.name)
+        if pinned is None:
+            problems.append(Problem("SDF754", f"{file} does not cover {used.name}", hint=_COVER))
+        elif pinned.digest != used.digest:
+            problems.append(Problem("SDF753", _other(used.name, pinned, used.digest, file), hint=_MOVE))
     if problems:
         raise UserError(*problems)
 

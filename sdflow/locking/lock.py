@@ -35,12 +35,14 @@ class Lock:
     """What a recipe was locked to.
 
     inputs: pictures and the like by their names in the recipe. places: where models come from, as `place_name` calls
-    them. nodes: versions of the node types.
+    them. nodes: versions of the node types. recipes: digests of the recipes that it uses, by their names from its
+    folder.
     """
 
     inputs: Mapping[str, Pin] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
     nodes: Mapping[str, int] = field(default_factory=dict)
+    recipes: Mapping[str, Pin] = field(default_factory=dict)
 
 
 def lock_path(recipe: Path) -> Path:

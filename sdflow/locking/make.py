@@ -1,8 +1,9 @@
 """The lock of what was planned."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from sdflow.composition import UsedRecipe
 from sdflow.graph.build import Graph
 from sdflow.graph.facts import AdapterNeed, ComponentNeed, Facts, FileNeed, ModelNeed
 from sdflow.graph.node import Need
@@ -11,8 +12,8 @@ from sdflow.locking.places import Request, place_name, places_of
 from sdflow.values import Component, WeightFile, digest_of_json
 
 
-def lock_of(graph: Graph, facts: Facts) -> Lock:
-    """Everything that the nodes of a graph need to know of the world, as it is now."""
+def lock_of(graph: Graph, facts: Facts, uses: Sequence[UsedRecipe] = ()) -> Lock:
+    """Everything that the nodes of a graph need to know of the world, as it is now, and the recipes that were used."""
     inputs: dict[str, Pin] = {}
     places: dict[str, Place] = {}
     for item in graph.nodes:
@@ -24,7 +25,8 @@ def lock_of(graph: Graph, facts: Facts) -> Lock:
                 for name, place in found_places(need, facts).items():
                     known = places.get(name, Place())
                     places[name] = Place(place.revision or known.revision, {**known.files, **place.files})
-    return Lock(inputs, places, {item.node.name: item.node.version for item in graph.nodes})
+    versions = {item.node.name: item.node.version for item in graph.nodes}
+    return Lock(inputs, places, versions, {used.name: Pin(used.digest) for used in uses})
 
 
 def found_places(need: Need, facts: Facts) -> Mapping[str, Place]:

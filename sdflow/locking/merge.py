@@ -25,7 +25,8 @@ def merge(base: Lock, ours: Lock, theirs: Lock) -> tuple[Lock, tuple[str, ...]]:
         revisions = ({"": old.revision}, {"": one.revision}, {"": two.revision})
         revision = _one(*revisions, "", conflicts, f"{name} revision") or ""
         places[name] = Place(revision, _merged(old.files, one.files, two.files, conflicts, f"{name} "))
-    return Lock(inputs, places, nodes), tuple(conflicts)
+    recipes = _merged(base.recipes, ours.recipes, theirs.recipes, conflicts)
+    return Lock(inputs, places, nodes, recipes), tuple(conflicts)
 
 
 def _merged(

@@ -1,12 +1,14 @@
 """The lock beside a recipe, read, and what it pins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from sdflow.composition import UsedRecipe
 from sdflow.graph.build import Graph
 from sdflow.graph.facts import Facts
-from sdflow.locking.check import check_lock
+from sdflow.locking.check import check_lock, check_recipes
 from sdflow.locking.lock import Lock
 from sdflow.locking.places import Request, with_revisions
 from sdflow.locking.text import parse_lock
@@ -33,6 +35,17 @@ class Pins:
             UserError: SDF753 to SDF755.
         """
         check_lock(graph, facts, self.lock, self.file, strict=self.strict)
+
+    def check_recipes(self, uses: Sequence[UsedRecipe]) -> None:
+        """Where nothing may differ, refuse recipes that are used and that were changed since.
+
+        Else they are like the recipe itself: a text that is being worked on.
+
+        Raises:
+            UserError: SDF753, SDF754.
+        """
+        if self.strict:
+            check_recipes(uses, self.lock, self.file)
 
 
 def read_lock(path: Path) -> Lock:

@@ -17,7 +17,7 @@ _DIGEST = re.compile(r"([a-z0-9-]+:[0-9a-f]+)(?: (\d+))?")
 
 def lock_text(lock: Lock) -> str:
     """The file's text; equal locks have equal texts."""
-    lines = [f"sdflow-lock: {FORMAT}", *_inputs(lock), *_places(lock), *_nodes(lock)]
+    lines = [f"sdflow-lock: {FORMAT}", *_inputs(lock), *_places(lock), *_nodes(lock), *_recipes(lock)]
     return _HEAD + "\n".join(lines) + "\n"
 
 
@@ -37,7 +37,7 @@ def parse_lock(text: str, file: str) -> Lock:
     if version != FORMAT:
         hint = "upgrade sdflow, or make the lock anew with `sdflow lock`"
         raise problem("SDF752", f"{file} has format {version}, this sdflow reads {FORMAT}", hint=hint)
-    unknown = value.keys() - {"sdflow-lock", "inputs", "places", "nodes"}
+    unknown = value.keys() - {"sdflow-lock", "inputs", "places", "nodes", "recipes"}
     if unknown:
         raise _damaged(file, f"nobody knows what {', '.join(sorted(map(str, unknown)))} is")
     try:
@@ -45,6 +45,7 @@ def parse_lock(text: str, file: str) -> Lock:
             {name: _pin(pin) for name, pin in _mapping(value.get("inputs")).items()},
             {name: _place(place) for name, place in _mapping(value.get("places")).items()},
             {name: cast("int", version) for name, version in _mapping(value.get("nodes")).items()},
+            {name: _pin(pin) for name, pin in _mapping(value.get("recipes")).items()},
         )
     except (TypeError, ValueError) as error:
         raise _damaged(file, str(error)) from error
@@ -72,6 +73,12 @@ def _nodes(lock: Lock) -> Iterator[str]:
     if lock.nodes:
         yield "nodes:"
         yield from (f"  {name}: {version}" for name, version in sorted(lock.nodes.items()))
+
+
+def _recipes(lock: Lock) -> Iterator[str]:
+    if lock.recipes:
+        yield "recipes:"
+        yield from (f"  {yaml_scalar(name)}: {_shown(pin)}" for name, pin in sorted(lock.recipes.items()))
 
 
 def _shown(pin: Pin) -> str:

@@ -55,6 +55,7 @@ from sdflow.nodes.pad_image import PadImage
 from sdflow.nodes.paste_region import PasteRegion
 from sdflow.nodes.preview import Preview
 from sdflow.nodes.quantize_image import QuantizeImage
+from sdflow.nodes.recipe import Recipe
 from sdflow.nodes.regional_conditioning import RegionalConditioning
 from sdflow.nodes.resize_image import ResizeImage
 from sdflow.nodes.rotate_image import RotateImage
@@ -139,6 +140,7 @@ BUILT_IN = (
     SafetyCheck,
     Watermark,
     Grid,
+    Recipe,
 )
 
 

@@ -357,6 +357,22 @@ CODES: dict[str, Code] = {
     "SDF505": Code(
         "a stored value is damaged", "Its bytes changed on the disk. It was removed and is computed again."
     ),
+    "SDF780": Code("no such recipe", "The file that a node of type `recipe` names is not there."),
+    "SDF781": Code(
+        "recipe inside itself", "A recipe uses itself, or two use each other, so that there is no end."
+    ),
+    "SDF782": Code(
+        "path is a param", "Which recipe a node stands for is written out: it decides what there is to run."
+    ),
+    "SDF783": Code(
+        "matrix inside",
+        "A recipe with a matrix has several results; as a node, its params need one value each.",
+    ),
+    "SDF784": Code(
+        "inside another recipe", "Of a recipe that is a node, its outputs can be used and nothing else."
+    ),
+    "SDF785": Code("node twice", "A node has the name that a node of a recipe inside gets."),
+    "SDF786": Code("too many nodes", "Recipes that use recipes make more nodes than one run takes."),
     # 8xx: what is valid and probably a mistake
     "SDF801": Code(
         "weights read as text", "A prompt is written for another language than the node's `weighting` reads."

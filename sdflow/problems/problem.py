@@ -1,7 +1,7 @@
 """A problem is one mistake: its code, where it is, what it is, and what to do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sdflow.problems.codes import CODES
@@ -9,12 +9,36 @@ from sdflow.problems.codes import CODES
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a text file. Lines and columns count from 1, columns in characters."""
+    """A place in a text file. Lines and columns count from 1, columns in characters.
+
+    `via` says for what use of the file it counts, where another one uses it; places are the same without it.
+    """
 
     file: str
     line: int
     column: int
     length: int = 1
+    via: "Via | None" = field(default=None, compare=False)
+
+    def used(self, via: "Via") -> "Position":
+        """The same place, where the file (or the one that uses it) is used by a node of another one."""
+        return replace(self, via=via if self.via is None else self.via.used(via))
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """The node that uses a file, and where it is written."""
+
+    node: str
+    position: Position
+
+    def used(self, via: "Via") -> "Via":
+        """The same, where the file of that node is used by a node of another one in turn."""
+        return Via(self.node, self.position.used(via))
+
+    def __str__(self) -> str:
+        further = f", {self.position.via}" if self.position.via is not None else ""
+        return f"used by node {self.node} in {self.position.file}:{self.position.line}{further}"
 
 
 class Marks(Protocol):
@@ -45,6 +69,10 @@ class Problem:
     def placed(self, position: Position | None, node: str | None = None) -> "Problem":
         """The same problem at a position, unless it has one already."""
         return replace(self, position=self.position or position, node=self.node or node)
+
+    def used(self, via: Via) -> "Problem":
+        """The same problem, in a file that is used by a node of another one."""
+        return self if self.position is None else replace(self, position=self.position.used(via))
 
     def line(self) -> str:
         """`recipe.yaml:12:5: SDF204 the message`, without the source line."""

@@ -49,6 +49,8 @@ def _one(problem: Problem, lines: Sequence[str], *, colour: bool) -> str:
     if position is not None and 0 < position.line <= len(lines):
         line, caret = excerpt(lines[position.line - 1], position.column - 1, position.length)
         parts += [f"  {line}", f"  {paint(caret, _BOLD, _RED)}"]
+    if position is not None and position.via is not None:
+        parts.append(f"  {_printable(str(position.via))}")
     if problem.hint:
         parts.append(f"  {paint('hint:', _CYAN)} {_printable(problem.hint)}")
     return "\n".join(parts)

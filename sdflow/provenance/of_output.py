@@ -78,7 +78,7 @@ class Origins:
 
 def _recipe(composition: Composition, cell: Cell, graph: Graph) -> dict[str, Json]:
     """The recipe of one cell, with the seeds that were drawn, and with what was done for want of memory."""
-    alone = resolved_for_cell(composition.resolved, cell)
+    alone = resolved_for_cell(composition.alone, cell)
     nodes = dict(cast("dict[str, dict[str, Json]]", alone["nodes"]))
     for spec in cell.nodes:
         item = graph.nodes[graph.names[cell.label, spec.name]]

@@ -11,6 +11,7 @@ from typing import Any
 
 from sdflow.composition import FieldValue, Json, NodeSpec
 from sdflow.problems import Marks, Position, Problem, nearest
+from sdflow.recipe.filling import substituted
 from sdflow.recipe.findings import Findings
 from sdflow.recipe.matrix import canonical
 from sdflow.recipe.overrides import OverriddenMarks, Overrides
@@ -174,15 +175,5 @@ def _filled(template: NodeTemplate, params: Mapping[str, Json]) -> NodeSpec:
     spec = template.spec
     if not template.holes:
         return spec
-    fields = {**spec.fields, **{key: _substituted(value, params) for key, value in template.holes.items()}}
+    fields = {**spec.fields, **{key: substituted(value, params) for key, value in template.holes.items()}}
     return NodeSpec(spec.name, spec.type, fields, spec.marks)
-
-
-def _substituted(value: object, params: Mapping[str, Json]) -> FieldValue:
-    if isinstance(value, ParamRef):
-        return params.get(value.name)  # type: ignore[return-value]  # Json is a FieldValue without references
-    if isinstance(value, list):
-        return [_substituted(item, params) for item in value]
-    if isinstance(value, dict):
-        return {key: _substituted(item, params) for key, item in value.items()}
-    return value  # type: ignore[return-value]  # a plain value or a Ref

@@ -1,22 +1,27 @@
 """Recipe and changes in, composition out: params filled in, fields set, the matrix expanded, files named."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from sdflow.composition import Cell, Composition, Json
 from sdflow.problems import Position, Problem, UserError
 from sdflow.recipe.arguments import Argument, Changes, CommandLine, read_options
 from sdflow.recipe.axes import check_axis
 from sdflow.recipe.cells import NodeTemplates, fill_cells, read_nodes
+from sdflow.recipe.expand import Expanded, expand
+from sdflow.recipe.filling import Given, leaves, misfits
 from sdflow.recipe.findings import Findings
 from sdflow.recipe.fitting import MisfitError, fit, fit_text, read_flow
-from sdflow.recipe.matrix import MAX_CELLS, combinations, count, fixed, labels
+from sdflow.recipe.matrix import MAX_CELLS, canonical, combinations, count, fixed, labels
 from sdflow.recipe.model import Matrix, Param, Recipe
+from sdflow.recipe.moving import Relocate
 from sdflow.recipe.outputs import Output, output_files, read_outputs
 from sdflow.recipe.overrides import set_fields
 from sdflow.recipe.reading import RecipeFile
-from sdflow.recipe.resolved import resolved_json
+from sdflow.recipe.references import ParamRef
+from sdflow.recipe.resolved import resolved_alone, resolved_json
 from sdflow.recipe.values import Origin, Values, read_values, unknown_param
 
 MAX_CELL_NODES = 2_000_000
@@ -61,6 +66,11 @@ class Draft:
         ]
 
 
+def as_written(node_type: str, path: tuple[str | int, ...], text: str, inner: Path, outer: Path) -> str:  # noqa: ARG001 - a Relocate
+    """Texts as they are, where no recipe of another folder is used."""
+    return text
+
+
 def compose(recipe: RecipeFile, changes: Changes | None = None) -> Composition:
     """The composition of a recipe.
 
@@ -73,8 +83,10 @@ def compose(recipe: RecipeFile, changes: Changes | None = None) -> Composition:
     return drafted.composition
 
 
-def draft(recipe: RecipeFile, changes: Changes | None = None) -> Draft:
+def draft(recipe: RecipeFile, changes: Changes | None = None, relocate: Relocate = as_written) -> Draft:
     """Like `compose`, but keeps what it can of what is broken, and tells where values came from.
+
+    `relocate` knows which texts of nodes are paths, for recipes of other folders that this one uses.
 
     Raises:
         UserError: there are so many problems that more are not looked for.
@@ -90,28 +102,41 @@ def draft(recipe: RecipeFile, changes: Changes | None = None) -> Draft:
     problems += templates.problems
     outputs = read_outputs(recipe, problems)
     matrix, matrix_origins = _effective_matrix(recipe, values, line, problems)
+    unknown = set(templates.unknown_at)
+    whole = expand(recipe, templates.nodes, outputs, problems, unknown, relocate=relocate)
     used = _used_params(templates, outputs)
     if not (recipe.problems or templates.problems or any(output.template is None for output in outputs)):
         problems += _without_effect(values, used)  # else they may be used where nothing could be read
     effective = _effective(recipe, values, overrides.nodes, matrix)
-    sets = _combinations(recipe, matrix, len(templates.nodes), line, problems)
+    sets = _combinations(recipe, matrix, len(whole.nodes), line, problems)
     cells = [{**values.values, **assigned} for assigned in sets]
-    problems += _without_value(recipe, used, cells)
+    missing = _without_value(recipe, used, cells)
+    problems += missing.values()
+    unknown |= set(_referring(whole, missing))
     cell_labels = [""] if matrix is None else labels(sets)
-    files = output_files(recipe, outputs, cells, cell_labels, problems)
-    nodes = fill_cells(templates.nodes, cells, frozenset(name for assigned in sets for name in assigned))
-    made = tuple(Cell(*parts) for parts in zip(cell_labels, cells, nodes, files, strict=True))
+    problems += _misfits(whole, cells, unknown)
+    files = output_files(recipe, whole.outputs, cells, cell_labels, problems)
+    nodes = fill_cells(whole.nodes, cells, frozenset(name for assigned in sets for name in assigned))
+    made = tuple(Cell(*parts, whole.claims) for parts in zip(cell_labels, cells, nodes, files, strict=True))
+    resolved = resolved_json(effective)
     sources = [recipe.marks.source, line.source, *values.sources]
     return Draft(
         Composition(
-            effective.name, recipe.file, recipe.base, recipe.identity, made, resolved_json(effective)
+            effective.name,
+            recipe.file,
+            recipe.base,
+            recipe.identity,
+            made,
+            resolved,
+            resolved if whole.is_as_written else resolved_alone(resolved, recipe.recipe, whole),
+            whole.uses,
         ),
         tuple(dict.fromkeys(problems)),
         values.origins,
         tuple({**values.origins, **{name: matrix_origins[name] for name in assigned}} for assigned in sets),
         {argument.name: Origin("-s", argument.at_value()) for argument in line.fields},
         {source.file: source.text for source in sources if source.text},
-        templates.unknown_at,
+        frozenset(unknown),
         tuple(name for name in recipe.recipe.params if name not in used),
     )
 
@@ -196,18 +221,43 @@ def _without_effect(values: Values, used: frozenset[str]) -> list[Problem]:
     ]
 
 
-def _without_value(recipe: RecipeFile, used: frozenset[str], cells: list[dict[str, Json]]) -> list[Problem]:
+def _misfits(whole: Expanded, cells: list[dict[str, Json]], unknown_at: set[Position]) -> Iterator[Problem]:
+    """Values that do not fit the params of the recipes that they are given to, in any cell."""
+    for node in () if whole.is_as_written else whole.nodes:
+        if not any(isinstance(leaf, Given) for _, leaf in leaves(node.holes)):
+            continue
+        for cell in {canonical([cell.get(name) for name in node.params]): cell for cell in cells}.values():
+            for path, problem in misfits(node.holes, cell):
+                place = node.spec.marks.at(path)
+                unknown_at |= {place} if place is not None else set()
+                yield problem
+
+
+def _referring(whole: Expanded, params: Mapping[str, Problem]) -> Iterator[Position]:
+    """The places that refer to some params."""
+    for node in whole.nodes if params else ():
+        for path, leaf in leaves(node.holes):
+            place = node.spec.marks.at(path) if isinstance(leaf, ParamRef) and leaf.name in params else None
+            if place is not None:
+                yield place
+
+
+def _without_value(
+    recipe: RecipeFile, used: frozenset[str], cells: list[dict[str, Json]]
+) -> dict[str, Problem]:
     """Used params that have a value neither outside the matrix nor in every combination of it."""
-    return [
-        Problem(
+    return {
+        name: Problem(
             "SDF134",
             f"the param `{name}` has no value",
             recipe.marks.at(["params", name], key=True),
-            hint=f"give it with `-p {name}=…`, or write a `default:`",
+            hint="write `default: $node`; a node of type `recipe` gives it in another recipe"
+            if param.wired
+            else f"give it with `-p {name}=…`, or write a `default:`",
         )
         for name, param in recipe.recipe.params.items()
         if param.required and name in used and any(name not in cell for cell in cells)
-    ]
+    }
 
 
 def _effective(

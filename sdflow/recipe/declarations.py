@@ -1,16 +1,17 @@
 """The params section: a plain value is a default, a mapping is a typed declaration."""
 
+from typing import get_args
+
 from pydantic import ValidationError
 
-from sdflow.composition import Json
+from sdflow.composition import Json, Ref
 from sdflow.problems import Problem, nearest
 from sdflow.recipe.fitting import MisfitError, fit, inferred_type
 from sdflow.recipe.marks import TreeMarks
-from sdflow.recipe.model import Param, json_type
-from sdflow.recipe.references import NAME_RULE, BadReferenceError, is_name, read_literal
+from sdflow.recipe.model import PARAM_TYPES, Param, WireType, json_type
+from sdflow.recipe.references import NAME_RULE, BadReferenceError, is_name, read_literal, read_text
 
 _NUMERIC = ("int", "float", "seed")
-_TYPES = ("int", "float", "string", "bool", "choice", "list", "seed")
 
 
 def read_params(
@@ -42,8 +43,11 @@ def _declared(name: str, value: Json, marks: TreeMarks, found: list[Problem]) ->
         hint = f"write `{name}: {{type: string, default: null}}`"
         found.append(Problem("SDF132", f"`{name}` is null, which has no type", place, hint=hint))
         return None
+    wire = _default_wire(value)
     try:
-        plain = read_literal(value)
+        plain = read_literal(
+            {**value, "default": None} if wire is not None and isinstance(value, dict) else value
+        )
     except BadReferenceError as error:
         found.append(
             Problem("SDF130", f"the param `{name}` cannot refer to anything: {error}", place, hint=error.hint)
@@ -53,7 +57,7 @@ def _declared(name: str, value: Json, marks: TreeMarks, found: list[Problem]) ->
     if "type" not in fields:
         inferred = "choice" if "choices" in fields else inferred_type(fields.get("default"))
         if inferred is None:
-            hint = f"add `type:`, one of {', '.join(_TYPES)}"
+            hint = f"add `type:`, one of {', '.join(PARAM_TYPES)}"
             found.append(Problem("SDF132", f"the param `{name}` has no type", marks.at([]), hint=hint))
             return None
         fields["type"] = inferred
@@ -62,7 +66,21 @@ def _declared(name: str, value: Json, marks: TreeMarks, found: list[Problem]) ->
     except ValidationError as error:
         found.extend(_from_pydantic(name, error, marks))
         return None
+    if wire is not None:
+        param = param.model_copy(update={"default": wire})
     return _checked(name, _with_items(param), marks, found)
+
+
+def _default_wire(value: Json) -> Ref | None:
+    """The output that a param stands for by default, where its declaration names one."""
+    if not isinstance(value, dict) or value.get("type") not in get_args(WireType):
+        return None
+    default = value.get("default")
+    try:
+        read = read_text(default) if isinstance(default, str) else None
+    except BadReferenceError:
+        return None
+    return read if isinstance(read, Ref) else None
 
 
 def _with_items(param: Param) -> Param:
@@ -93,8 +111,8 @@ def _from_pydantic(name: str, error: ValidationError, marks: TreeMarks) -> list[
                 hint += "; a mapping declares a param, it cannot be its value"
             problem = Problem("SDF117", message, marks.at([key], key=True), hint=hint)
         elif key == "type":
-            close = nearest(given, _TYPES) if isinstance(given, str) else None
-            hint = f"did you mean `{close}`?" if close else f"the types are {', '.join(_TYPES)}"
+            close = nearest(given, PARAM_TYPES) if isinstance(given, str) else None
+            hint = f"did you mean `{close}`?" if close else f"the types are {', '.join(PARAM_TYPES)}"
             problem = Problem("SDF132", f"`{name}` has an unknown type", marks.at(["type"]), hint=hint)
         else:
             message = f"`{key}` of the param `{name}`: {detail['msg'][0].lower()}{detail['msg'][1:]}"
@@ -123,6 +141,8 @@ def _checked(name: str, param: Param, marks: TreeMarks, found: list[Problem]) ->
         bad("choices", f"the choices of `{name}` must be texts, numbers or booleans")
     if found or param.required:
         return None if found else param
+    if param.wired and isinstance(param.default, Ref):
+        return param
     try:
         return param.model_copy(update={"default": fit(param, param.default)})
     except MisfitError as error:

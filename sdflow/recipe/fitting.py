@@ -37,6 +37,8 @@ def fit(param: Param, value: Json) -> Json:
         if param.optional:
             return None
         raise MisfitError(f"must be {_wanted(param)}, not null")
+    if param.wired:
+        raise MisfitError(f"must be {_wanted(param)}, not {_described(value)}", "write `$node`")
     if not _is_unicode(value):
         raise MisfitError("is not valid Unicode: it holds half of a surrogate pair")
     value = _typed(param, value)
@@ -53,6 +55,9 @@ def fit_text(param: Param, text: str) -> Json:
     Raises:
         MisfitError: as `fit` does, and for a list that cannot be read.
     """
+    if param.wired:
+        hint = "a node of type `recipe` in another recipe gives it"
+        raise MisfitError(f"must be {_wanted(param)}, which no option can give", hint)
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise MisfitError("is not valid UTF-8")
     if param.type == "string":
@@ -185,7 +190,13 @@ def _same(left: Json, right: Json) -> bool:
 
 
 def _wanted(param: Param) -> str:
+    if param.wired:
+        return f"an output of a node that gives {_article(param.type)} {param.type}"
     return _WANTED.get(param.type, "one of its choices")
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def _described(value: Json) -> str:

@@ -1,6 +1,6 @@
 """The recipe as it was read: every part in its place, references and node fields still as written."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,7 +9,26 @@ from sdflow.composition import Json
 FORMAT_VERSION = 1
 """The version of the recipe format that this sdflow reads, `sdflow: 1`."""
 
-ParamType = Literal["int", "float", "string", "bool", "choice", "list", "seed"]
+PlainType = Literal["int", "float", "string", "bool", "choice", "list", "seed"]
+WireType = Literal[
+    "animation",
+    "conditioning",
+    "control",
+    "depth-estimator",
+    "image",
+    "image-prompt",
+    "ip-adapter",
+    "latent",
+    "mask",
+    "model",
+    "region",
+    "safety-checker",
+    "trajectory",
+    "upscaler",
+]
+ParamType = PlainType | WireType
+PARAM_TYPES: tuple[str, ...] = (*get_args(PlainType), *get_args(WireType))
+_WIRE_TYPES = frozenset(get_args(WireType))
 ItemType = Literal["int", "float", "string", "bool"]
 
 
@@ -19,6 +38,9 @@ class Param(BaseModel):
     `steps: 25` is short for `steps: {type: int, default: 25}`. A param without `default` needs a value from
     the caller or the matrix; with `default: null` it may also be null. `seed` takes an integer from 0 to 2^63 - 1, a
     list of them, or the word `random`. `min` and `max` are inclusive and hold for every item of a list.
+
+    A type such as `image` is a kind of output: the param stands for an output of that kind, which the node that uses
+    this recipe gives; `default: $node` is the one that the recipe takes when it is run by itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -35,6 +57,16 @@ class Param(BaseModel):
     def required(self) -> bool:
         """Whether it has no default."""
         return "default" not in self.model_fields_set
+
+    @property
+    def wired(self) -> bool:
+        """Whether it stands for an output of a node, and not for a plain value."""
+        return self.type in _WIRE_TYPES
+
+    @property
+    def kind(self) -> str:
+        """The kind of output that it stands for, as nodes call it: `IpAdapter` for `ip-adapter`."""
+        return "".join(word.capitalize() for word in self.type.split("-")) if self.wired else ""
 
     @property
     def optional(self) -> bool:

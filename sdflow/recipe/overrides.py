@@ -72,7 +72,12 @@ def _set(result: Overrides, argument: Argument) -> Problem | None:
         hint = "write `-s nodes.NODE.FIELD=VALUE`; `-p NAME=VALUE` sets a param"
         return Problem("SDF136", f"`{argument.name[:60]}` is no field of a node", at, hint=hint)
     if node not in result.nodes:
-        hint = proposal(node, result.nodes, "its nodes are")
+        outer = next((it for it in result.nodes if node.startswith(f"{it}/")), None)
+        hint = (
+            f"`{outer}` is another recipe: set its params, `-s nodes.{outer}.params.NAME=…`"
+            if outer is not None
+            else proposal(node, result.nodes, "its nodes are")
+        )
         return Problem("SDF137", f"the recipe has no node `{node[:40]}`", at, hint=hint)
     try:
         value = field_value(argument.value)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from sdflow.composition import Json, Ref
 
 NAME_RULE = "letters, digits, `-` and `_`, beginning with a letter, at most 64"
+NODE_RULE = f"{NAME_RULE}; a `/` between such names says that the node is from another recipe"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_REFERENCE = re.compile(r"\$([A-Za-z][A-Za-z0-9_-]{0,63})(?:\.([A-Za-z][A-Za-z0-9_-]{0,63}))?")
+_NODE = re.compile(rf"{_NAME.pattern}(?:/{_NAME.pattern})*")
+_REFERENCE = re.compile(rf"\$({_NODE.pattern})(?:\.({_NAME.pattern}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,13 @@ class BadReferenceError(Exception):
 
 
 def is_name(text: str) -> bool:
-    """Whether a node or a param can have this name."""
+    """Whether a param can have this name."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_node_name(text: str) -> bool:
+    """Whether a node can have this name; those of other recipes are called `node/inner`."""
+    return _NODE.fullmatch(text) is not None
 
 
 def read_text(text: str) -> str | Ref | ParamRef:

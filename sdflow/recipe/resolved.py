@@ -5,7 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sdflow.composition import Cell, Json
+from sdflow.composition import Cell, Json, Ref
+from sdflow.recipe.expand import Expanded
+from sdflow.recipe.filling import rewritten
 from sdflow.recipe.fitting import inferred_type
 from sdflow.recipe.model import Matrix, Param, Recipe
 from sdflow.recipe.references import escaped
@@ -32,13 +34,33 @@ def resolved_json(recipe: Recipe) -> dict[str, Json]:
     return written
 
 
+def resolved_alone(resolved: Mapping[str, Json], recipe: Recipe, whole: Expanded) -> dict[str, Json]:
+    """The same recipe with the nodes of all that it uses in their place: it needs no other recipe."""
+    nodes: dict[str, Json] = {
+        node.spec.name: {
+            "type": node.spec.type,
+            **{k: rewritten(v) for k, v in {**node.spec.fields, **node.holes}.items()},
+        }
+        for node in whole.nodes
+    }
+    outputs: dict[str, Json] = dict(
+        zip(recipe.outputs, (str(output.ref) for output in whole.outputs), strict=False)
+    )
+    params = resolved.get("params")
+    declared = params if isinstance(params, dict) else {}
+    plain = {name: value for name, value in declared.items() if not recipe.params[name].wired}
+    parts: dict[str, Json] = {"params": plain, "nodes": nodes, "outputs": outputs}
+    return {key: parts.get(key, value) for key, value in resolved.items() if plain or key != "params"}
+
+
 def resolved_for_cell(resolved: Mapping[str, Json], cell: Cell) -> dict[str, Json]:
     """The recipe of one cell alone: its params as defaults, and no matrix. For what a picture carries with it."""
     params = resolved.get("params", {})
     alone = {key: value for key, value in resolved.items() if key != "matrix"}
     if isinstance(params, dict) and params:
         alone["params"] = {
-            name: _with_default(written, cell.params.get(name)) for name, written in params.items()
+            name: _with_default(written, cell.params[name]) if name in cell.params else written
+            for name, written in params.items()
         }
     return alone
 
@@ -57,12 +79,14 @@ def _param(param: Param) -> Json:
     }
     if short and not param.required and _items_follow(param):
         return escaped(param.default)
-    fields: dict[str, Json] = {
+    fields: dict[str, Any] = {
         key: getattr(param, key)
         for key in ("type", "default", "min", "max", "choices", "items", "description")
         if key in param.model_fields_set and (key == "default" or getattr(param, key) is not None)
     }
-    return escaped(fields)
+    plain = escaped({key: value for key, value in fields.items() if not isinstance(value, Ref)})
+    wire: dict[str, Json] = {"default": str(param.default)} if isinstance(param.default, Ref) else {}
+    return {**plain, **wire} if isinstance(plain, dict) else plain
 
 
 def _items_follow(param: Param) -> bool:

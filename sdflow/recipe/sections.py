@@ -10,7 +10,7 @@ from sdflow.recipe.declarations import read_params
 from sdflow.recipe.findings import Findings
 from sdflow.recipe.marks import TreeMarks
 from sdflow.recipe.model import FORMAT_VERSION, Matrix, Param, Recipe, json_type
-from sdflow.recipe.references import NAME_RULE, is_name
+from sdflow.recipe.references import NODE_RULE, is_node_name
 from sdflow.recipe.yaml12 import Tree
 
 _KEYS = ("sdflow", "name", "description", "params", "nodes", "outputs", "matrix")
@@ -148,9 +148,9 @@ def _read_nodes(reader: _Reader) -> dict[str, dict[str, Any]]:
         if name == "params":
             message = "a node cannot be called `params`: `$params.…` is the recipe's params"
             reader.note("SDF121", message, reader.marks.at(place, key=True), "give it another name")
-        elif not is_name(name):
+        elif not is_node_name(name):
             message = f"`{name[:40]}` cannot name a node"
-            reader.note("SDF120", message, reader.marks.at(place, key=True), f"use {NAME_RULE}")
+            reader.note("SDF120", message, reader.marks.at(place, key=True), f"use {NODE_RULE}")
         if not isinstance(value, dict):
             message = f"the node `{name[:40]}` must be a mapping, not {json_type(value)}"
             reader.note(

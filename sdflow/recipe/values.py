@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from sdflow.composition import Json
+from sdflow.composition import Json, Ref
 from sdflow.problems import Position, Problem, UserError
 from sdflow.recipe.arguments import Argument, Changes
 from sdflow.recipe.findings import Findings
@@ -55,7 +55,7 @@ def read_values(recipe: RecipeFile, changes: Changes, params: tuple[Argument, ..
     """Defaults, then values files, then values from Python, then `-p`: what comes later wins."""
     found = Values()
     for name, param in recipe.recipe.params.items():
-        if not param.required:
+        if not (param.required or isinstance(param.default, Ref)):
             found.values[name] = param.default
             found.origins[name] = Origin("default", recipe.marks.at(["params", name]))
     for path in changes.values_files:

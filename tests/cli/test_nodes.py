@@ -46,17 +46,31 @@ nodes:
 """
 
 
+PORTRAIT = """
+sdflow: 1
+params: {prompt: {type: string}, steps: 25}
+nodes:
+  model: {type: load-model, source: "builtin:tiny"}
+  text: {type: encode-prompt, model: $model, prompt: $params.prompt}
+  noise: {type: init-latent, model: $model, width: 64, height: 64, seed: 1}
+  sample: {type: denoise, model: $model, conditioning: $text, latent: $noise, steps: $params.steps}
+  image: {type: decode, model: $model, latent: $sample}
+outputs: {"{name}.png": $image}
+"""
+
+
 def test_the_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == nodes_page(), "python -m sdflow.cli.nodes_page > docs/nodes.md"
 
 
 @pytest.mark.parametrize("node_type", BUILT_IN, ids=lambda node_type: node_type.name)
-def test_every_example_is_right(node_type: type[Node]) -> None:
+def test_every_example_is_right(node_type: type[Node], tmp_path: Path) -> None:
+    (tmp_path / "portrait.yaml").write_text(PORTRAIT)  # the recipe that one of them uses
     shown = example(facts_of(node_type))
     name = shown.partition(":")[0]
     others = [line for line in CONTEXT.splitlines() if not line.startswith(f"  {name}:")]
     recipe = "\n".join([*others, *(f"  {line}" for line in shown.splitlines()), "outputs: {x.png: $image}"])
-    build(compose(parse_recipe(recipe.encode(), "example.yaml")), default_registry())
+    build(compose(parse_recipe(recipe.encode(), "example.yaml", base=tmp_path)), default_registry())
 
 
 @pytest.mark.parametrize("columns", [80, 100, 140])

@@ -76,7 +76,7 @@ WRONG = {
     "{type: init-latnt, model: $model}": "nodes.it.type",
     "{type: init-latent, model: $model, widht: 5}": "nodes.it",
     "{type: init-latent, model: model}": "nodes.it.model",
-    "{type: init-latent, model: $params.model}": "nodes.it.model",
+    "{type: init-latent, model: $params.model.port}": "nodes.it.model",
     "{type: init-latent, model: $model, width: 4}": "nodes.it.width",
     "{type: init-latent, model: $model, width: 64.5}": "nodes.it.width",
     '{type: init-latent, model: $model, width: "64"}': "nodes.it.width",

@@ -16,7 +16,7 @@ from sdflow.graph.build import build
 from sdflow.nodes.builtin import default_registry
 from sdflow.recipe import Changes, Param, examine
 from sdflow.recipe.fitting import fit_text
-from sdflow.recipe.model import ParamType
+from sdflow.recipe.model import PlainType, WireType
 from sdflow.recipe.source import Source
 from sdflow.recipe.yaml12 import parse_text
 
@@ -85,10 +85,15 @@ RECIPES = [
 ]
 
 
+FOX = next(block for name, block in RECIPES if name.startswith("recipes.md") and "name: fox" in block)
+"""The first recipe of the reference, which is a node of another one there."""
+
+
 @pytest.mark.parametrize(("name", "block"), RECIPES, ids=[name for name, _ in RECIPES])
 def test_recipes_are_right(tmp_path: Path, name: str, block: str) -> None:
     recipe = tmp_path / f"{name.replace(':', '-')}.yaml"
     recipe.write_text(whole_recipe(block), encoding="utf-8")
+    (tmp_path / "fox.yaml").write_text(FOX, encoding="utf-8")
     registry = default_registry()
     composition = compose_file(recipe, Changes(), registry)
     graph = build(composition, registry)
@@ -100,6 +105,13 @@ def test_recipes_are_right(tmp_path: Path, name: str, block: str) -> None:
             "seed=2,sampler=dpm++-2m-karras",
             "seed=9,sampler=heun",
         ]
+
+
+def test_all_kinds_of_params_are_named() -> None:
+    named = re.findall(
+        r"`([a-z-]+)`", section("Params").partition("stand for an output")[2].partition("reference.")[0]
+    )
+    assert named == list(get_args(WireType))
 
 
 def test_there_are_recipes_to_check() -> None:
@@ -128,7 +140,7 @@ def test_the_table_of_types_is_right() -> None:
         if block.startswith("params:\n") and "nodes:" not in block:
             declared |= examine(whole_recipe(block).encode(), "block").recipe.params
     rows = re.findall(r"^\| `(\w+)` \| .* \| (.*-p .*) \|$", section("Params"), re.MULTILINE)
-    assert [kind for kind, _ in rows] == list(get_args(ParamType))
+    assert [kind for kind, _ in rows] == list(get_args(PlainType))
     for kind, cell in rows:
         for option in re.findall(r"`(-p [^`]+)`", cell):
             name, _, value = shlex.split(option)[1].partition("=")

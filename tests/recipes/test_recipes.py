@@ -110,6 +110,14 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, int] | None]]] = {
         ("model=builtin:tiny", "adapter=builtin:tiny-ip-adapter", *SMALL),
         {"image-prompt-20.png": (64, 64)},
     ),
+    "enhance": (
+        ("model=builtin:tiny", "width=96", "height=64", "steps=4"),
+        {"enhance-5.png": (96, 64)},
+    ),
+    "draw-and-enhance": (
+        ("model=builtin:tiny", "larger=96", *SMALL),
+        {"draw-and-enhance-42-first.png": (64, 64), "draw-and-enhance-42.png": (96, 96)},
+    ),
     "parts": (
         ("text=builtin:tiny", "unet=builtin:tiny", "vae=builtin:tiny", "scheduler=builtin:tiny", *SMALL),
         {"parts-3.png": (64, 64)},
