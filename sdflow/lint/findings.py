@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from sdflow.lint.embeddings import unsaid_words
 from sdflow.lint.guidance import (
     guidance_of_few_steps,
     image_guidance_without_effect,
@@ -22,6 +23,7 @@ RULES: tuple[Rule, ...] = (
     weights_as_text,
     unclosed_brackets,
     repeated_words,
+    unsaid_words,
     negative_without_effect,
     image_guidance_without_effect,
     guidance_of_few_steps,

@@ -78,14 +78,24 @@ def _by_transformers(component: Component, folder: Path) -> "torch.nn.Module":
     logging.disable_progress_bar()
     try:
         module = _class(component).from_pretrained(str(folder), local_files_only=True, use_safetensors=safe)
-    except (TypeError, ValueError, KeyError, RuntimeError) as error:
-        raise NodeFailedError(
-            f"the {component.role.replace('_', ' ')} of {component.location.source} cannot be loaded: {error}"
-        ) from error
+    except wrong_configuration() as error:
+        name = component.role.replace("_", " ")
+        why = " ".join(str(error).split())
+        raise NodeFailedError(f"the {name} of {component.location.source} cannot be loaded: {why}") from error
     finally:
         if shown:
             logging.enable_progress_bar()
     return cast("torch.nn.Module", module).to(getattr(torch, component.dtype))
+
+
+def wrong_configuration() -> tuple[type[Exception], ...]:
+    """What libraries raise where a configuration says something that cannot be built."""
+    import huggingface_hub.errors
+
+    # Configurations of newer releases of transformers check themselves, with an error of the hub's library.
+    strict = getattr(huggingface_hub.errors, "StrictDataclassError", None)
+    own = (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError)
+    return own if strict is None else (*own, strict)
 
 
 def _on_meta(component: Component) -> "torch.nn.Module":
@@ -93,9 +103,10 @@ def _on_meta(component: Component) -> "torch.nn.Module":
     try:
         with torch.device("meta"):
             module = _built(component)
-    except (TypeError, ValueError, KeyError, RuntimeError) as error:
+    except wrong_configuration() as error:
+        why = " ".join(str(error).split())
         raise NodeFailedError(
-            f"no {name} can be built from the configuration in {component.location.source}: {error}"
+            f"no {name} can be built from the configuration in {component.location.source}: {why}"
         ) from error
     if not isinstance(module, torch.nn.Module):
         raise NodeFailedError(f"`{component.class_name}` is not a module")

@@ -51,9 +51,10 @@ class ControlEntry(Part):
     weight: float = Field(1.0, ge=0, le=10)
     """How strongly it counts; 0 is not at all, as without the entry."""
     from_: float = Field(0.0, ge=0, lt=1)
-    """Where it begins to count, as a fraction of the run, counted as diffusers' control_guidance_start."""
+    """Where it begins to count, as diffusers' control_guidance_start: a fraction of the whole schedule, also where
+    start-step, end-step, from or until do a part of it alone; with strength, of the steps that are left."""
     until: float = Field(1.0, gt=0, le=1)
-    """Where it ends, counted as diffusers' control_guidance_end."""
+    """Where it ends, as diffusers' control_guidance_end; counted as from."""
     guess: bool = False
     """Guess mode: for the prompt's side alone, weaker in the finer layers, so that it works without a prompt."""
     mode: Mode | None = None

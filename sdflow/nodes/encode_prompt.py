@@ -69,7 +69,7 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
 
     def described(self, model: Model) -> Json:
         """Those, with the textual inversions that prompts use, and what a negative prompt that is left out means."""
-        described = with_used_words(model, self._used(model)).describe(self.components(model))
+        described = with_used_words(model, self.used_words(model)).describe(self.components(model))
         if model.family == X2_UPSCALER:
             described = {**described, "reading": "unnormed"}
         return {**described, "zeros": True} if self._zeros(model) else described
@@ -135,7 +135,7 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
         """Of each text encoder, with the textual inversions that the prompts use."""
         for name in SIDES:
             refuse_language(self._side(model, name), self.weighting, self._names(model))
-        used = self._used(model)
+        used = self.used_words(model)
         return [
             planned_vocabulary(facts, model.components[tokenizer], used[encoder], self.weighting)
             for tokenizer, encoder in _encoders(model)
@@ -146,7 +146,7 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
         every = [it for _, role in _encoders(model) for it in model.components[role].adapters]
         return list(dict.fromkeys(adapter.token for adapter in every if adapter.kind == "embedding"))
 
-    def _used(self, model: Model) -> dict[str, tuple[Adapter, ...]]:
+    def used_words(self, model: Model) -> dict[str, tuple[Adapter, ...]]:
         """The textual inversions that the prompts use, by text encoder."""
         sides = [self._texts(model, name) for name in SIDES]
         return {
@@ -196,7 +196,7 @@ class EncodePrompt(Node, type="encode-prompt", version=2):
         """Embeddings of all prompts."""
         from sdflow.diffusion.text import TextEncoder, encode_prompts
 
-        used = self._used(model)
+        used = self.used_words(model)
         bare = with_used_words(model, dict.fromkeys(used, ()))
         with ExitStack() as stack:
             encoders = [

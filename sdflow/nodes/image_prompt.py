@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from sdflow.graph.node import Refusal, RunContext
 from sdflow.graph.part import Given, Part
@@ -34,6 +34,7 @@ _NAMED: Mapping[Blocks, tuple[str, ...]] = {
 }
 """Blocks of SDXL's UNet that InstantStyle (arXiv:2404.02733) found to draw these."""
 
+_Path: TypeAlias = "tuple[str | int, ...]"
 _MOST = 10
 _OTHER_PROPORTIONS = 0.03
 _BY_CONTEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
@@ -54,9 +55,20 @@ class ShownPictures(Part):
     """Where in the UNet they count: for SDXL style, layout or style-and-layout (InstantStyle). Or a mapping from parts
     of the UNet to factors, such as {up_blocks.0.attentions.1: 1.0}; parts that are not named do not count."""
     from_: float = Field(0.0, ge=0, lt=1)
-    """From which fraction of the steps on they count."""
+    """From which fraction of the steps on they count; the steps are those that control counts in."""
     until: float = Field(1.0, gt=0, le=1)
     """Until which fraction of the steps they count."""
+
+    _place: int = PrivateAttr(0)
+
+    def at(self, place: int) -> "ShownPictures":
+        """The same, knowing where in its list it stands."""
+        self._place = place
+        return self
+
+    def path(self, field: str) -> _Path:
+        """The path to a field of it in the node."""
+        return "image_prompt", self._place, field
 
     def factors(self) -> Mapping[str, float]:
         """Factors by parts of the UNet; none where all of it counts."""
@@ -67,7 +79,7 @@ class ShownPictures(Part):
 
 def _that_count(pictures: tuple[ShownPictures, ...]) -> tuple[ShownPictures, ...]:
     """Weight 0 is no picture at all: it changes no key, and its adapter is not loaded."""
-    return tuple(it for it in pictures if it.weight)
+    return tuple(it.at(place) for place, it in enumerate(pictures) if it.weight)
 
 
 ImagePrompts: TypeAlias = Annotated[tuple[ShownPictures, ...], AfterValidator(_that_count)]
@@ -81,20 +93,20 @@ def refuse_image_prompts(
     Raises:
         Refusal: an adapter for another UNet, pictures encoded for another one, a mask or blocks that do not fit.
     """
-    for number, given in enumerate(shown):
-        path = ("image_prompt", number)
-        adapter = given.input("adapter", IpAdapter)
-        _refuse_adapter(model, adapter, (*path, "adapter"))
-        _refuse_features(adapter, given.input("image", ImagePromptSpec), (*path, "image"))
-        _refuse_blocks(model, given.part, (*path, "blocks"))
+    for given in shown:
+        part, adapter = given.part, given.input("adapter", IpAdapter)
+        _refuse_adapter(model, adapter, part.path("adapter"))
+        _refuse_features(adapter, given.input("image", ImagePromptSpec), part.path("image"))
+        _refuse_blocks(model, part, part.path("blocks"))
         mask = given.optional("mask", MaskSpec)
         if mask is not None and windowed:
             message = "a mask is made for the whole picture, and the model is shown windows of it"
-            raise Refusal(message, field=(*path, "mask"), code="SDF446", hint="leave out windows or the mask")
+            hint = "leave out windows or the mask"
+            raise Refusal(message, field=part.path("mask"), code="SDF446", hint=hint)
         if mask is not None:
-            _refuse_mask(mask, model, latent, (*path, "mask"))
-        if given.part.from_ >= given.part.until:
-            raise Refusal("they count from a later step on than until", field=(*path, "from_"))
+            _refuse_mask(mask, model, latent, part.path("mask"))
+        if part.from_ >= part.until:
+            raise Refusal("they count from a later step on than until", field=part.path("from_"))
 
 
 def picture_prompts(
@@ -128,9 +140,6 @@ def picture_prompts(
         height=height * factor,
         width=width * factor,
     )
-
-
-_Path: TypeAlias = "tuple[str | int, ...]"
 
 
 def _refuse_adapter(model: Model, adapter: IpAdapter, path: _Path) -> None:

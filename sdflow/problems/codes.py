@@ -397,4 +397,7 @@ CODES: dict[str, Code] = {
     "SDF809": Code("repeated words", "The same words stand in a prompt more than once."),
     "SDF810": Code("unused param", "A param that nothing refers to changes nothing."),
     "SDF811": Code("seed drawn anew", "With `seed: random` a recipe makes another picture each time."),
+    "SDF812": Code(
+        "embedding without its word", "An embedding changes only prompts in which its word stands."
+    ),
 }

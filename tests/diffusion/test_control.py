@@ -278,6 +278,22 @@ def test_sdxl_image_to_image(xl: XlModules, nets: Made) -> None:
     assert torch.equal(made, theirs_xl(xl, "StableDiffusionXLControlNetImg2ImgPipeline", net, wanted, given))
 
 
+@pytest.mark.parametrize(("start", "end"), [(0.25, 0.5), (0.0, 0.25), (0.25, 1.0)])
+def test_a_part_of_the_run_is_one_of_the_whole_schedule(
+    xl: XlModules, nets: Made, start: float, end: float
+) -> None:
+    """A run that stops halfway counts the steps as the whole one: the pipeline does so with `denoising_end`."""
+    wanted, net = reference_xl.request(xl, "ddim", reference_xl.noise(SEEDS), steps=4), nets(xl)
+    given = {
+        "image": picture(1),
+        "denoising_end": 0.5,
+        "control_guidance_start": start,
+        "control_guidance_end": end,
+    }
+    made = ours(replace(wanted, end_step=2), xl.unet, [Use(net, hint(1), start=start, end=end)])
+    assert torch.equal(made, theirs_xl(xl, "StableDiffusionXLControlNetPipeline", net, wanted, given))
+
+
 @pytest.mark.parametrize("end", [1.0, 0.5])
 def test_sdxl_t2i_adapter(xl: XlModules, nets: Made, end: float) -> None:
     wanted, net = reference_xl.request(xl, "ddim", reference_xl.noise(SEEDS)), nets(xl, "adapter")

@@ -10,6 +10,7 @@ from sdflow.models.tiny import write_tiny
 from sdflow.problems import Problem
 from sdflow.problems.codes import CODES as KNOWN
 from sdflow.workflow import Session, Settings
+from tests.nodes.embeddings import of_diffusers, vectors, write
 
 RECIPE = """\
 sdflow: 1
@@ -32,6 +33,13 @@ PICTURE = """\
   other: {type: decode, model: $model, latent: $again}
 """
 
+TAUGHT = """\
+  taught: {type: load-embedding, model: $model, source: ./word.safetensors, token: pretty}
+  more: {type: load-embedding, model: $taught, source: ./word.safetensors, token: blurry}
+  text: {type: encode-prompt, model: $more,"""
+OTHER = "  other: {type: encode-prompt, model: $taught, prompt: a fox, negative: fog}\n  noise:"
+WITH_WORD = ("  text: {type: encode-prompt, model: $model,", TAUGHT)
+
 # What is written instead, the code, the place in the recipe, and words of the finding.
 CASES: dict[str, tuple[tuple[tuple[str, str], ...], str, tuple[int, str], str]] = {
     "weight": ((("a red fox", "a (red:1.3) fox"),), "SDF801", (7, "prompt"), r"`\(red:1.3\)` .* as a weight"),
@@ -49,6 +57,13 @@ CASES: dict[str, tuple[tuple[tuple[str, str], ...], str, tuple[int, str], str]] 
         (("a red fox in the snow", r"a \(red\) ((fox), weighting: comfy"),), "SDF801", (7, "prompt"), "never closed",
     ),
     "lora tag": ((("a red fox", "<lora:fox:0.8> fox"),), "SDF802", (7, "prompt"), "<lora:fox:0.8>"),
+    "a word that nobody says": ((WITH_WORD,), "SDF812", (7, "token"), "no prompt says `pretty`"),
+    "a word that no prompt can say": (
+        (("  noise:", TAUGHT.splitlines()[0] + "\n  noise:"),), "SDF812", (8, "token"), "no prompt says `pretty`",
+    ),
+    "a word that the file tells": (
+        (WITH_WORD, (", token: pretty", "")), "SDF812", (7, "source"), "no prompt says `strange`",
+    ),
     "twice": ((("a red fox in the snow", '"fox, Snow,  snow"'),), "SDF809", (7, "prompt"), "`snow`"),
     "doubled": ((("the snow", "the the snow"),), "SDF809", (7, "prompt"), "`the`"),
     "negative": ((("steps: 25", "steps: 25, guidance: 1"),), "SDF803", (7, "negative"), "sample is 1"),
@@ -78,6 +93,8 @@ CASES: dict[str, tuple[tuple[tuple[str, str], ...], str, tuple[int, str], str]] 
 FINE: dict[str, tuple[tuple[str, str], ...]] = {
     "as it is": (),
     "brackets in prose": (("a red fox", "a red fox (vulpes)"),),
+    "a word that is said": (WITH_WORD, ("negative: blurry", "negative: a Pretty blurry thing")),
+    "a word of one of two": (WITH_WORD, ("negative: blurry", "negative: pretty blurry"), ("  noise:", OTHER)),
     "escaped": (("a red fox", "a fox \\(red:1.3\\)"),),
     "a tag that contains another": (("a red fox in the snow", '"fox, red fox"'),),
     "a few steps without guidance": (("euler, steps: 25", "euler-trailing, steps: 4, guidance: 0"),
@@ -97,6 +114,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lint")
     write_tiny(folder / "model", sample_size=64)
     Pillow.new("RGB", (64, 64)).save(folder / "fox.png")
+    write(folder / "word.safetensors", of_diffusers("strange", vectors(2, 32)))
     return folder
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from sdflow.composition import Json
 from sdflow.models.load import load_component
 from sdflow.models.pickle_header import read_pickle_header
 from sdflow.models.pool import Pool
@@ -262,11 +263,23 @@ def test_weights_that_do_not_fit(
         load_component(component, "cpu")
 
 
-def test_a_configuration_that_builds_nothing(model: Model) -> None:
-    unet = model.components["unet"]
-    broken = replace(unet, config={**unet.config, "down_block_types": ["NoSuchBlock"] * 4})
-    with pytest.raises(NodeFailedError, match="no unet can be built"):
+@pytest.mark.parametrize(
+    ("role", "change"),
+    [
+        ("unet", {"down_block_types": ["NoSuchBlock"] * 4}),
+        ("unet", {"attention_head_dim": 0}),
+        ("vae", {"block_out_channels": []}),
+        ("text_encoder", {"hidden_size": "wide"}),
+        ("text_encoder", {"num_attention_heads": 3}),
+        ("text_encoder", {"hidden_act": "no such"}),
+    ],
+)
+def test_a_configuration_that_builds_nothing(model: Model, role: str, change: dict[str, Json]) -> None:
+    part = model.components[role]
+    broken = replace(part, config={**part.config, **change})
+    with pytest.raises(NodeFailedError, match=f"no {role.replace('_', ' ')} can be built") as caught:
         load_component(broken, "cpu")
+    assert "\n" not in str(caught.value)
 
 
 def test_files_that_are_gone(resolve: Resolve, tiny: Path, tmp_path: Path) -> None:

@@ -396,3 +396,16 @@ def test_what_is_refused_while_planning(bench: Workbench, tiny: Path, name: str)
     (problem,) = caught.value.problems
     assert problem.code == code
     assert words in problem.message
+
+
+def test_a_mistake_is_shown_where_it_stands_also_behind_pictures_that_do_not_count(
+    bench: Workbench, tiny: Path
+) -> None:
+    wrong = {"kind": "plain", "from": 0.5, "until": 0.5}
+    nodes = prompted(tiny, {"kind": "plain", "weight": 0}, {"kind": "plus", "weight": 0.0}, wrong)
+    with pytest.raises(UserError) as caught:
+        keys(bench, nodes)
+    (problem,) = caught.value.problems
+    lines = (bench.folder / "recipe.yaml").read_text().splitlines()
+    assert problem.position is not None
+    assert problem.position.line == next(n for n, line in enumerate(lines, 1) if "from: 0.5" in line)
