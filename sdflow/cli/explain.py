@@ -10,6 +10,7 @@ import click
 
 from sdflow.cli import options as opt
 from sdflow.cli.completing import complete_nodes
+from sdflow.cli.explain_records import near_lines
 from sdflow.cli.explaining import Explained, explain, prepare_for
 from sdflow.cli.preimages import differences, flat, shown
 from sdflow.cli.tables import paint, printable, table, terminal_width
@@ -24,9 +25,15 @@ _MOST_CELLS = 12
 @opt.recipe_options
 @opt.session_options
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@click.option("-v", "--verbose", is_flag=True, help="Show every cell of a large matrix.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Show every cell of a large matrix, and every result of such nodes."
+)
 def command(recipe: Path, node: str, as_json: bool, verbose: bool, **options: Any) -> None:  # noqa: FBT001
-    """Say why NODE of RECIPE would run or is cached, what its result depends on, and what changed since last time."""
+    """Say why NODE of RECIPE would run or is cached, and what its result depends on.
+
+    Of all results of nodes of its type, the nearest is shown with what differs, at the node where it arises; then those
+    results with what they cost.
+    """
     with opt.session_of(options).closing() as session:
         prepared = session.prepare(opt.composition_of(recipe, options, session))
         found = list(explain(session, prepare_for(session, prepared, node), node))
@@ -35,12 +42,12 @@ def command(recipe: Path, node: str, as_json: bool, verbose: bool, **options: An
         return
     width = terminal_width()
     chosen = found if verbose else found[:_MOST_CELLS]
-    click.echo("\n\n".join("\n".join(_lines(it, width)) for it in chosen))
+    click.echo("\n\n".join("\n".join(_lines(it, width, verbose=verbose)) for it in chosen))
     if len(found) > len(chosen):
         click.echo(f"\n… and {len(found) - len(chosen)} more cells; --verbose shows them all")
 
 
-def _lines(it: Explained, width: int) -> Iterator[str]:
+def _lines(it: Explained, width: int, *, verbose: bool) -> Iterator[str]:
     cell = f" [{printable(it.cell)}]" if it.cell else ""
     yield f"{paint(it.name + cell, 'bold')}  {it.planned.item.node.name}"
     keyed = it.planned.keyed
@@ -66,6 +73,7 @@ def _lines(it: Explained, width: int) -> Iterator[str]:
             yield table(
                 ["changed", "before", "now"], [list(row) for row in rows], elastic=1, width=width, indent="  "
             )
+    yield from near_lines(it, width, verbose=verbose)
     yield ""
     rows_now = [[path, shown(value)] for path, value in flat(keyed.preimage).items() if value != ""]
     yield table(["made from", ""], rows_now, elastic=1, width=width, indent="  ")

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from sdflow.composition import Json
 from sdflow.graph.plan import PlannedNode
+from sdflow.review.nearest import Near, Neighbours
 from sdflow.store import Record
 from sdflow.workflow import Prepared, Session, Wishes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Explained:
-    """One node of one cell: its plan, the key that it had last time, and the records of both keys."""
+    """One node of one cell: its plan, the key that it had last time, the records of both keys, and `neighbours`."""
 
     cell: str
     name: str
@@ -20,6 +22,17 @@ class Explained:
     record: Record | None
     previous_record: Record | None
     kept: bool
+    neighbours: Neighbours
+
+    @cached_property
+    def near(self) -> tuple[Near, ...]:
+        """Results of nodes of this type, nearest first, its own among them."""
+        return self.neighbours.of(self.planned.item.id) if self.planned.keyed else ()
+
+    @property
+    def nearest(self) -> Near | None:
+        """The earlier result that comes nearest, its own left out."""
+        return next((it for it in self.near if it.record.key != self.planned.key), None)
 
     @property
     def changed(self) -> bool:
@@ -40,6 +53,11 @@ class Explained:
             "record": _record_json(self.record),
             "previous_key": self.previous or None,
             "previous_preimage": self.previous_record.preimage if self.previous_record else None,
+            "nearest": _near_json(self.nearest) if self.nearest else None,
+            "records": [
+                {**_record_facts(it.record), "key": it.record.key, "differences": len(it.differences)}
+                for it in self.near
+            ],
         }
 
 
@@ -47,6 +65,7 @@ def explain(session: Session, prepared: Prepared, name: str) -> Iterator[Explain
     """The node of this name in every cell; nodes that several cells share come once."""
     wanted = set(prepared.graph.named(name))
     seen: set[int] = set()
+    neighbours = Neighbours(prepared.plan, session.store)
     for (cell, found), number in prepared.graph.names.items():
         inside = found == name or found.startswith(f"{name}/")
         if not inside or number not in wanted or number in seen or number not in prepared.plan.nodes:
@@ -62,6 +81,7 @@ def explain(session: Session, prepared: Prepared, name: str) -> Iterator[Explain
             session.store.peek(planned.key) if planned.key else None,
             session.store.peek(previous) if previous else None,
             bool(planned.key) and session.store.find(planned.key) is not None,
+            neighbours,
         )
 
 
@@ -78,12 +98,32 @@ def prepare_for(session: Session, prepared: Prepared, name: str) -> Prepared:
 
 
 def _record_json(record: Record | None) -> Json:
-    if record is None:
-        return None
+    return None if record is None else _record_facts(record)
+
+
+def _record_facts(record: Record) -> dict[str, Json]:
     return {
         "created": record.created,
         "seconds": record.seconds,
         "peak_bytes": record.peak_bytes,
         "bytes": record.nbytes,
         "environment": record.environment,
+        "digests": dict(record.digests),
+        "also": [{"digests": dict(it.digests), "created": it.created} for it in record.also],
+    }
+
+
+def _near_json(near: Near) -> Json:
+    return {
+        "key": near.record.key,
+        "differences": [
+            {
+                "node": it.node,
+                "what": it.what,
+                "before": it.before,
+                "now": it.now,
+                "through": list(it.through),
+            }
+            for it in near.differences
+        ],
     }

@@ -54,6 +54,21 @@ def test_explain_as_json(sdflow: Sdflow) -> None:
     assert it["record"]["bytes"] > 0
 
 
+def test_the_nearest_earlier_result_and_all_others(sdflow: Sdflow) -> None:
+    sdflow("run", "sum.yaml")
+    said = sdflow("explain", "sum.yaml", "top", "-p", "second=5").out
+    assert ": 1 difference\n  at   differs  then  now  through\n  two  value    2     5    sum\n" in said
+    assert "  results" in said
+    (it,) = json.loads(sdflow("explain", "sum.yaml", "top", "-p", "second=5", "--json").out)
+    assert it["nearest"]["differences"] == [
+        {"node": "two", "what": "value", "before": 2, "now": 5, "through": ["sum", "top"]}
+    ]
+    assert it["records"][0]["differences"] == 1
+    assert it["records"][0]["digests"].keys() == {"image", "double"}
+    (own, *_) = json.loads(sdflow("explain", "sum.yaml", "top", "--json").out)[0]["records"]
+    assert (own["differences"], own["also"]) == (0, [])
+
+
 def test_an_unknown_node(sdflow: Sdflow) -> None:
     for command in ("explain", "show"):
         answer = sdflow(command, "sum.yaml", "topp")
