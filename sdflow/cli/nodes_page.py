@@ -8,7 +8,7 @@ from sdflow.nodes.builtin import BUILT_IN
 
 def nodes_page() -> str:
     """The page of all built-in node types, in Markdown."""
-    types = [facts_of(it) for it in BUILT_IN]
+    types = [facts_of(load()) for load in BUILT_IN.values()]
     head = [
         "# Nodes",
         "",

@@ -1,7 +1,7 @@
 """The node types that a program knows. A plain object, handed around; nothing registers itself."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
 from sdflow.graph.node import Node
@@ -11,30 +11,32 @@ ENTRY_POINT_GROUP = "sdflow.nodes"
 
 
 class Registry:
-    """Node types by name."""
+    """Node types by name: `types`, and before them those that are `named` and loaded only when they are asked for."""
 
-    def __init__(self, types: Iterable[type[Node]]) -> None:
-        self._types: dict[str, type[Node]] = {}
+    def __init__(
+        self, types: Iterable[type[Node]], *, named: Mapping[str, Callable[[], type[Node]]] | None = None
+    ) -> None:
+        self._types: dict[str, Callable[[], type[Node]]] = dict(named or {})
         for node_type in types:
-            other = self._types.setdefault(node_type.name, node_type)
+            other = self._types.setdefault(node_type.name, partial(_itself, node_type))()
             if other is not node_type:
                 raise ValueError(f"two node types are called {node_type.name}: {other!r} and {node_type!r}")
 
     def __iter__(self) -> Iterator[type[Node]]:
-        return iter(self._types.values())
+        return (load() for load in self._types.values())
 
     def get(self, name: str) -> type[Node] | None:
         """The node type of a name."""
-        return self._types.get(name)
+        load = self._types.get(name)
+        return None if load is None else load()
 
     def nearest(self, name: str) -> str | None:
         """The most similar known name."""
         return nearest(name, self._types)
 
-    @cached_property
-    def versions(self) -> Mapping[str, int]:
-        """Version of each node type."""
-        return {name: node_type.version for name, node_type in self._types.items()}
+
+def _itself(node_type: type[Node]) -> type[Node]:
+    return node_type
 
 
 def third_party_types() -> list[type[Node]]:

@@ -70,7 +70,7 @@ class Measure(Node, type="measure", version=1):
         return pixel(read(Path(ctx.file(self.path))).pixels.shape[2])
 
 
-REGISTRY = Registry((*BUILT_IN, Make, Add, Fail, Measure))
+REGISTRY = Registry((Make, Add, Fail, Measure), named=BUILT_IN)
 
 
 @dataclass(frozen=True)

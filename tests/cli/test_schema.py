@@ -133,7 +133,7 @@ def test_params_in_all_their_forms(validator: Any, params: str) -> None:
 def test_editors_find_what_they_show(validator: Any) -> None:
     schema = validator.schema
     node = schema["properties"]["nodes"]["additionalProperties"]
-    assert node["properties"]["type"]["enum"] == [it.name for it in BUILT_IN]
+    assert node["properties"]["type"]["enum"] == list(BUILT_IN)
     branches = {it["if"]["properties"]["type"]["const"]: it["then"] for it in node["allOf"]}
     assert branches["denoise"]["properties"]["steps"]["description"].startswith("Number of denoising steps")
     assert branches["denoise"]["properties"]["steps"]["default"] == 25
