@@ -47,15 +47,22 @@ def run_composition(
     began = time.monotonic()
     # Built once: seeds that are drawn stay the same whatever happens.
     graph = session.graph(composition)
-    choices = choices_of(graph, wishes)
+    choices = choices_of(graph, replace(wishes, refresh=wishes.refresh or wishes.twice))
     total, losses = Outcome(), 0
     while True:
         prepared = session.prepare_graph(composition, graph, choices)
         if not losses and not total.ran and not total.sparing:
             _tell_start(session, prepared)
-        attempt = _Attempt(session, prepared, out, keep_going=keep_going, metadata=metadata)
+        attempt = _Attempt(
+            session, prepared, out, keep_going=keep_going, metadata=metadata, twice=wishes.twice
+        )
         outcome, writer = attempt.carry_out()
-        total = replace(outcome, ran=[*total.ran, *outcome.ran], sparing=total.sparing | outcome.sparing)
+        total = replace(
+            outcome,
+            ran=[*total.ran, *outcome.ran],
+            sparing=total.sparing | outcome.sparing,
+            differing=[*total.differing, *outcome.differing],
+        )
         if not outcome.again or outcome.interrupted:
             break
         losses += not outcome.sparing
@@ -73,7 +80,12 @@ def run_composition(
     seconds = time.monotonic() - began
     session.listener(
         RunFinished(
-            len(total.ran), len(total.failed), len(total.skipped), round(seconds, 3), total.interrupted
+            len(total.ran),
+            len(total.failed),
+            len(total.skipped),
+            round(seconds, 3),
+            total.interrupted,
+            len(total.differing) if wishes.twice else None,
         )
     )
     return RunResult(prepared, total, writer.paths, seconds, writer.missing)
@@ -96,6 +108,7 @@ class _Attempt:
     out: Path | None
     keep_going: bool
     metadata: bool
+    twice: bool = False
 
     def carry_out(self) -> tuple[Outcome, OutputWriter]:
         """Run the plan's nodes and write its files.
@@ -168,6 +181,7 @@ class _Attempt:
             ready=ready,
             unchanged=unchanged,
             save_every=session.settings.save_every,
+            twice=self.twice,
         )
 
     def _writer(self) -> OutputWriter:

@@ -77,11 +77,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a user asks of one plan, by the names in the recipe."""
+    """What a user asks of one plan, by the names in the recipe; with `twice`, all of it runs, each node two times."""
 
     to: tuple[str, ...] = ()
     force: tuple[str, ...] = ()
     refresh: bool = False
+    twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)

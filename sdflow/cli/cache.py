@@ -44,7 +44,7 @@ def path(cache: Path | None) -> None:
 @_json_option
 @click.option("--all", "every", is_flag=True, help="All records, not only the latest 30.")
 def ls(cache: Path | None, as_json: bool, every: bool) -> None:  # noqa: FBT001 - click calls by name
-    """List results, latest first."""
+    """List results, latest first; also how many other results a key has had, where a node does not always give one."""
     records = sorted(_store(cache).records(), key=lambda record: -record.created)
     chosen = records if every else records[:30]
     if as_json:
@@ -52,6 +52,9 @@ def ls(cache: Path | None, as_json: bool, every: bool) -> None:  # noqa: FBT001 
         return
     rows = [_record_row(record) for record in chosen]
     head = ["key", "type", "results", "size", "took", "made"]
+    if any(record.also for record in chosen):
+        head.append("other results")
+        rows = [[*row, _others(record)] for row, record in zip(rows, chosen, strict=True)]
     click.echo(table(head, rows, right=(3, 4), elastic=2, width=terminal_width()))
     if len(records) > len(chosen):
         click.echo(f"\n… and {len(records) - len(chosen):,} more; --all lists them all", err=True)
@@ -170,6 +173,11 @@ def _record_row(record: Record) -> list[str]:
     ]
 
 
+def _others(record: Record) -> str:
+    """How many other results the key has had."""
+    return paint(str(len(record.also)), "yellow") if record.also else ""
+
+
 def _record_json(record: Record) -> dict[str, object]:
     return {
         "key": record.key,
@@ -181,4 +189,5 @@ def _record_json(record: Record) -> dict[str, object]:
         "bytes": record.nbytes,
         "seconds": record.seconds,
         "created": record.created,
+        "also": [{"digests": dict(it.digests), "created": it.created} for it in record.also],
     }

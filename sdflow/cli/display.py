@@ -11,7 +11,7 @@ from threading import Lock
 
 import click
 
-from sdflow.engine.events import Event, Listener, NodeFailed, OutputWithheld, OutputWritten
+from sdflow.engine.events import Event, Listener, NodeDiffers, NodeFailed, OutputWithheld, OutputWritten
 
 
 def display(*, quiet: bool, as_json: bool) -> AbstractContextManager[Listener]:
@@ -47,7 +47,7 @@ def _json_lines() -> Iterator[Listener]:
 @contextmanager
 def _only_paths() -> Iterator[Listener]:
     """Paths of output files; and what failed or was not written, on standard error."""
-    from sdflow.cli.display_lines import failure_lines, withheld_line
+    from sdflow.cli.display_lines import differing_line, failure_lines, withheld_line
 
     lock = Lock()
 
@@ -59,5 +59,7 @@ def _only_paths() -> Iterator[Listener]:
                 click.echo("\n".join(failure_lines(event)), err=True)
             elif isinstance(event, OutputWithheld):
                 click.echo(withheld_line(event), err=True)
+            elif isinstance(event, NodeDiffers):
+                click.echo(differing_line(event), err=True)
 
     yield listen

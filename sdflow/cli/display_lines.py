@@ -6,6 +6,7 @@ from sdflow.engine.events import (
     Downloading,
     Event,
     ModelMoved,
+    NodeDiffers,
     NodeFailed,
     NodeFinished,
     NodeSkipped,
@@ -45,11 +46,20 @@ def withheld_line(event: OutputWithheld) -> str:
     return f"{paint('not written', 'yellow')} {printable(event.path)}: {event.by} flagged the picture"
 
 
+def differing_line(event: NodeDiffers) -> str:
+    """Which node gave two results, and how far apart they are."""
+    against = "what was kept, made with the same versions here" if event.kept else "its second time"
+    how = f" ({printable('; '.join(event.deviations))})" if event.deviations else ""
+    return f"{paint('differs', 'red')} {event.node}: other bits than {against}{how}"
+
+
 def other_line(event: Event) -> str | None:
     """Whatever else is worth a line; None for what is not."""
     match event:
         case NodeSkipped():
             return paint(f"- {event.node}: skipped, {event.because}", "dim")
+        case NodeDiffers():
+            return differing_line(event)
         case SeedDrawn():
             return f"  {event.node}: seed {printable(str(event.seed))} drawn"
         case OutputWithheld():
@@ -68,7 +78,11 @@ def other_line(event: Event) -> str | None:
 
 def summary_line(event: RunFinished, cached: int) -> str:
     """How it ended: `done in 4.2 s: 3 ran, 5 cached`."""
-    counts = [f"{event.ran} ran"] if event.ran or not cached else []
+    twice = ""
+    if event.differing is not None:
+        found = paint(f"{event.differing} gave other bits", "red") if event.differing else "the same bits"
+        twice = f" twice ({found})"
+    counts = [f"{event.ran} ran{twice}"] if event.ran or not cached else []
     counts += [f"{cached} cached"] if cached else []
     counts += [paint(f"{event.failed} failed", "red")] if event.failed else []
     counts += [f"{event.skipped} skipped"] if event.skipped else []

@@ -1,5 +1,6 @@
 """`sdflow run`: make the pictures."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ from sdflow.workflow import Session
     "--save-every", type=click.FloatRange(min=0), default=5.0, show_default=True, metavar="SECONDS",
     help="How often a denoise keeps a state that a killed run goes on from; 0 is after every step.",
 )  # fmt: skip
+@click.option(
+    "--check-determinism", "twice", is_flag=True,
+    help="Run everything, each node twice, and say which give other bits; exit code 1 where one does.",
+)  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Print only the paths of output files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one event per line as JSON.")
 def command(recipe: Path, out: Path, **options: Any) -> int:
@@ -44,7 +49,7 @@ def command(recipe: Path, out: Path, **options: Any) -> int:
     watching, keep_going = options.pop("watch"), options.pop("keep_going")
     metadata = not options.pop("no_metadata")
     quiet, as_json = options.pop("quiet"), options.pop("as_json")
-    wishes = opt.wishes_of(options)
+    wishes = replace(opt.wishes_of(options), twice=options.pop("twice"))
     read_too: list[Path] = []
 
     def once(session: Session) -> int:
@@ -63,7 +68,7 @@ def command(recipe: Path, out: Path, **options: Any) -> int:
             return EXIT_INTERRUPTED
         if result.outcome.unexpected:
             return EXIT_BUG
-        return EXIT_FAILED if result.failed else 0
+        return EXIT_FAILED if result.failed or result.outcome.differing else 0
 
     if not watching:
         with opt.session_of(options).closing() as session:

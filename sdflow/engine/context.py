@@ -7,8 +7,8 @@ from threading import Event
 from typing import Any, Protocol
 
 from sdflow.device import Device
-from sdflow.engine.states import StoredStates
 from sdflow.graph.facts import Facts
+from sdflow.graph.node import States
 from sdflow.values import Component, Loadable
 
 
@@ -50,7 +50,7 @@ class Running:
     pool: Callable[[], ComponentPool]
     stop: Event
     on_progress: Callable[[int, int], None]
-    states: StoredStates
+    states: States
 
     def module(self, model: Loadable, role: str) -> AbstractContextManager[Any]:
         """A component as a loaded module, resident while the context is open."""

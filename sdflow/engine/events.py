@@ -143,8 +143,26 @@ class Warned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NodeDiffers(Event):
+    """A node gave something else than before, with the same inputs: a second time in this run, or what was `kept`.
+
+    `deviations` says for each port how far apart the two are, where both were there to be compared.
+    """
+
+    name: ClassVar[str] = "node-differs"
+    node: str
+    type: str
+    key: str
+    kept: bool
+    deviations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished(Event):
-    """The end: how many nodes ran, failed and were skipped, and the time it took."""
+    """The end: how many nodes ran, failed and were skipped, and the time it took.
+
+    `differing` is how many nodes gave two results, where each was computed twice.
+    """
 
     name: ClassVar[str] = "run-finished"
     ran: int
@@ -152,6 +170,7 @@ class RunFinished(Event):
     skipped: int
     seconds: float
     interrupted: bool
+    differing: int | None = None
 
 
 Listener: TypeAlias = Callable[[Event], None]

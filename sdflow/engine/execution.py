@@ -8,7 +8,7 @@ changed, a node that needs less memory) ends the execution: the caller plans aga
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -25,6 +25,7 @@ from sdflow.engine.context import (
 )
 from sdflow.engine.events import (
     Listener,
+    NodeDiffers,
     NodeFailed,
     NodeFinished,
     NodeProgress,
@@ -33,15 +34,16 @@ from sdflow.engine.events import (
     Warned,
 )
 from sdflow.engine.memory import PeakMeter, is_out_of_memory
+from sdflow.engine.repeating import compared
 from sdflow.engine.results import Results
 from sdflow.engine.schedule import Schedule
-from sdflow.engine.states import SAVE_EVERY, Pace, StoredStates
+from sdflow.engine.states import SAVE_EVERY, NoStates, Pace, StoredStates
 from sdflow.graph.build import GraphNode
 from sdflow.graph.facts import Facts
 from sdflow.graph.field_kinds import file_fields
 from sdflow.graph.infer import gather
 from sdflow.graph.keys import Keyed, state_key
-from sdflow.graph.node import Node
+from sdflow.graph.node import Node, States
 from sdflow.graph.plan import Plan, PlannedNode
 from sdflow.problems import NodeFailedError, UserError
 from sdflow.store import LostValueError
@@ -56,8 +58,8 @@ class Outcome:
     """How it ended: nodes by what became of them.
 
     `lost`, `changed` and `sparing` ask for another plan: a stored value turned out to be gone, a file to be another
-    one, nodes to need the less of memory that their sparing form takes. `unexpected` says that some node failed in a
-    way that only a mistake in a program explains.
+    one, nodes to need the less of memory that their sparing form takes. `differing` are nodes that gave two results
+    with the same inputs. `unexpected` says that some node failed in a way that only a mistake in a program explains.
     """
 
     ran: list[int] = field(default_factory=list)
@@ -67,6 +69,7 @@ class Outcome:
     lost: LostValueError | None = None
     changed: InputChangedError | None = None
     sparing: set[int] = field(default_factory=set)
+    differing: list[int] = field(default_factory=list)
     unexpected: bool = False
 
     @property
@@ -81,7 +84,7 @@ class Surroundings:
 
     `measured` is told how long a node took, `ready` that its results are there, and `unchanged` raises
     `InputChangedError` unless a file is still what the plan had found. `save_every` is how many seconds lie between the
-    states of a denoise that a killed run goes on from.
+    states of a denoise that a killed run goes on from. With `twice`, each node is computed a second time and compared.
     """
 
     facts: Facts
@@ -94,6 +97,7 @@ class Surroundings:
     ready: Callable[[int], None]
     unchanged: Callable[[str], None]
     save_every: float = SAVE_EVERY
+    twice: bool = False
 
 
 class Execution:
@@ -105,6 +109,7 @@ class Execution:
         self._around = around
         self._keep_going = keep_going
         self._values: dict[int, Mapping[str, StoredValue]] = {}
+        self._other: set[int] = set()
         self._uses = _uses(plan)
         self._schedule = Schedule(plan)
         self._announced = False
@@ -265,7 +270,8 @@ class Execution:
         inputs = gather(item, self._input_of(item))
         meter = PeakMeter(around.facts.device) if item.node.lane == "device" else None
         began = time.perf_counter()
-        context = self._context(item, planned, keyed)
+        states = self._states(planned, keyed)
+        context = self._context(item, states)
         values = _by_port(item.node, item.node.run(context, **inputs))
         seconds = time.perf_counter() - began
         peak = meter.peak_bytes() if meter is not None else None
@@ -273,31 +279,78 @@ class Execution:
             if getattr(item.node, name) is not None:
                 around.unchanged(getattr(item.node, name))
         if values:
-            self._keep(keyed, values, seconds, peak)
+            others = self._repeat(item, keyed, inputs, values) if around.twice else ()
+            self._keep(keyed, values, seconds, peak, others)
             around.measured(planned, seconds)
-        context.states.done()
+        states.done()
         self._values[item.id] = values
         self.outcome.ran.append(item.id)
         around.listener(NodeFinished(item.name, item.node.name, keyed.key, seconds, peak))
 
+    def _repeat(
+        self, item: GraphNode, keyed: Keyed, inputs: Mapping[str, Any], values: Mapping[str, StoredValue]
+    ) -> tuple[Mapping[str, str], ...]:
+        """Compute a node again from the start; digests of what it gave then, where that is something else.
+
+        What is kept under its key counts as another time where it was made in the same surroundings.
+        """
+        around = self._around
+        again = _by_port(item.node, item.node.run(self._context(item, NoStates()), **inputs))
+        found = compared(values, again)
+        before = around.results.store.peek(keyed.key)
+        told: list[tuple[bool, tuple[str, ...]]] = []
+        if found.deviations:
+            told.append((False, tuple(map(str, found.deviations))))
+        if before is not None and before.digests != found.first:
+            self._other.add(item.id)
+        others = before is not None and before.digests not in (found.first, found.second)
+        # What is fed with other bits than then says nothing of itself by giving other bits.
+        if before is not None and others and not any(wire.node in self._other for _, wire in item.inputs):
+            if before.environment == dict(around.environment):
+                told.append((True, ()))
+            else:
+                message = (
+                    f"{item.name}: what was kept has other bits; it was made with other versions or elsewhere"
+                )
+                around.listener(Warned(message))
+        for kept, deviations in told:
+            around.listener(NodeDiffers(item.name, item.node.name, keyed.key, kept, deviations))
+        self.outcome.differing += [item.id] if told else []
+        return (found.second,) if found.deviations else ()
+
     def _keep(
-        self, keyed: Keyed, values: Mapping[str, StoredValue], seconds: float, peak: int | None
+        self,
+        keyed: Keyed,
+        values: Mapping[str, StoredValue],
+        seconds: float,
+        peak: int | None,
+        others: Sequence[Mapping[str, str]],
     ) -> None:
         results, environment = self._around.results, self._around.environment
         results.begin(keyed.key, values)
         self.write_beside(
             lambda: results.save(
-                keyed.key, keyed.preimage, values, seconds=seconds, peak_bytes=peak, environment=environment
+                keyed.key,
+                keyed.preimage,
+                values,
+                seconds=seconds,
+                peak_bytes=peak,
+                environment=environment,
+                others=others,
             )
         )
 
-    def _context(self, item: GraphNode, planned: PlannedNode, keyed: Keyed) -> Running:
+    def _context(self, item: GraphNode, states: States) -> Running:
         around = self._around
 
         def on_progress(done: int, total: int) -> None:
             around.listener(NodeProgress(item.name, done, total))
 
-        states = StoredStates(
+        return Running(around.facts.device, around.facts, around.pool, around.stop, on_progress, states)
+
+    def _states(self, planned: PlannedNode, keyed: Keyed) -> StoredStates:
+        around = self._around
+        return StoredStates(
             around.results,
             keyed.trajectory,
             planned.states,
@@ -307,7 +360,6 @@ class Execution:
             self.write_beside,
             Pace(around.save_every, around.stop),
         )
-        return Running(around.facts.device, around.facts, around.pool, around.stop, on_progress, states)
 
     def _input_of(self, item: GraphNode) -> Callable[[int, str], Any]:
         def value(source: int, port: str) -> Any:

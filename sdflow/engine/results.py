@@ -1,6 +1,6 @@
 """Results during a run: values in memory in front of the store, read and written as values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import cast
 
@@ -68,8 +68,12 @@ class Results:
         seconds: float,
         peak_bytes: int | None,
         environment: Mapping[str, Json],
+        others: Sequence[Mapping[str, str]] = (),
     ) -> None:
-        """Write values that were announced; they stay in the memory tier as long as it has room."""
+        """Write values that were announced; they stay in the memory tier as long as it has room.
+
+        `others` are digests of other results that the key was just seen to have.
+        """
         try:
             encoded: dict[str, Encoded] = {port: value.encode() for port, value in values.items()}
             summaries: dict[str, Json] = {port: summary(value) for port, value in values.items()}
@@ -81,6 +85,7 @@ class Results:
                 peak_bytes=peak_bytes,
                 environment=dict(environment),
                 summaries=summaries,
+                others=others,
             )
         finally:
             with self._lock:

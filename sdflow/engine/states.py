@@ -50,6 +50,24 @@ class Pace:
         self._cost = max(self._cost, self._last - self._asked + seconds)
 
 
+class NoStates:
+    """No trajectory at all: nothing to go on from, and nothing is kept. For computing a node again from the start."""
+
+    wanted: frozenset[int] = frozenset()
+    last_needed: int | None = None
+
+    def latest(self, at_most: int, at_least: int) -> State | None:  # noqa: ARG002 - as the protocol has it
+        """Nothing is there."""
+        return None
+
+    def due(self) -> bool:
+        """Nothing is kept."""
+        return False
+
+    def keep(self, state: State, *, lasting: bool = False) -> None:
+        """Let it go."""
+
+
 @dataclass(slots=True)
 class StoredStates:
     """The trajectory of one denoise in the store."""

@@ -1,5 +1,6 @@
 """Results by content: records and blobs, verification, size limits; and what planning remembers."""
 
+from sdflow.store.blobs import digest_of
 from sdflow.store.collect import Collected
 from sdflow.store.digests import DigestMemo
 from sdflow.store.errors import LostValueError, StoreError
@@ -29,4 +30,5 @@ __all__ = [
     "Verified",
     "cache_root",
     "default_limit",
+    "digest_of",
 ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,6 +11,18 @@ from sdflow.store.files import write_whole
 from sdflow.store.layout import Layout
 from sdflow.store.record import StoredOutput
 from sdflow.values.encoded import Encoded
+
+
+def digest_of(value: Encoded) -> str:
+    """The digest that the blob of a value has."""
+    return _digest(value.chunks())
+
+
+def _digest(chunks: Iterable[bytes | memoryview]) -> str:
+    hasher = hashlib.sha256()
+    for chunk in chunks:
+        hasher.update(chunk)
+    return hasher.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +46,14 @@ class Blobs:
             OSError: they cannot be written.
         """
         chunks = value.chunks()
-        hasher = hashlib.sha256()
-        for chunk in chunks:
-            hasher.update(chunk)
-        size = sum(len(chunk) for chunk in chunks)
-        output = StoredOutput(value.kind, hasher.hexdigest(), size)
+        output = StoredOutput(value.kind, _digest(chunks), sum(len(chunk) for chunk in chunks))
         path = self.layout.blob(output.digest)
         if self.has(output):
             with suppress(OSError):
                 os.utime(path)  # young again, so that a gc that runs now leaves it for the record to come
                 return output, 0
         write_whole(path, chunks, self.layout.temporary, durable=self.durable)
-        return output, size
+        return output, output.size
 
     def load(self, key: str, port: str, output: StoredOutput) -> Encoded:
         """The value of one output, checked against its digest.

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -139,8 +139,11 @@ class Store:
         peak_bytes: int | None = None,
         environment: Json = None,
         summaries: Mapping[str, Json] | None = None,
+        others: Sequence[Mapping[str, str]] = (),
     ) -> Record:
         """Keep the values of a key. Other values that it had before are replaced, but noted in `also`.
+
+        `others` are digests by port of other results that were just computed for it, which are noted, too.
 
         Raises:
             StoreError: they cannot be kept; then nothing of them can be found.
@@ -152,7 +155,7 @@ class Store:
                 output, written = self._blobs.save(value)
                 self._written += written
                 stored[port] = replace(output, summary=summaries.get(port))
-            also = self._also(key, {port: output.digest for port, output in stored.items()})
+            also = self._also(key, {port: output.digest for port, output in stored.items()}, others)
             details = details_of(preimage, environment)
             record = Record(key, stored, seconds, peak_bytes, time.time(), also, details)
             content, path = record.to_bytes(), self.layout.record(key)
@@ -178,13 +181,18 @@ class Store:
             raise StoreError.of(error, self.root) from error
         return True
 
-    def _also(self, key: str, digests: Mapping[str, str]) -> tuple[Earlier, ...]:
+    def _also(
+        self, key: str, digests: Mapping[str, str], others: Sequence[Mapping[str, str]]
+    ) -> tuple[Earlier, ...]:
+        """All other results that the key has had, each once, at the time when it was first seen."""
         before = self.peek(key)
-        if before is None:
-            return ()
-        if before.digests == digests:
-            return before.also
-        return (*before.also, Earlier(before.digests, before.created))[-_MOST_EARLIER:]
+        earlier = (*before.also, Earlier(before.digests, before.created)) if before is not None else ()
+        found = (*earlier, *(Earlier(other, time.time()) for other in others))
+        different: dict[tuple[tuple[str, str], ...], Earlier] = {}
+        for it in found:
+            if it.digests != digests:
+                different.setdefault(tuple(sorted(it.digests.items())), it)
+        return tuple(different.values())[-_MOST_EARLIER:]
 
     # Keeping and removing
 
