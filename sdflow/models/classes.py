@@ -16,6 +16,13 @@ LOADED = {
     "image_encoder": ("transformers", ("CLIPVisionModelWithProjection",)),
     "depth_estimator": ("transformers", ("DPTForDepthEstimation", "DepthAnythingForDepthEstimation")),
     "image_processor": ("transformers", ("DPTImageProcessor",)),
+    "pose_estimator": ("transformers", ("VitPoseForPoseEstimation",)),
+    "pose_processor": ("transformers", ("VitPoseImageProcessor",)),
+    "person_detector": (
+        "transformers",
+        ("RTDetrForObjectDetection", "RTDetrV2ForObjectDetection", "YolosForObjectDetection"),
+    ),
+    "detector_processor": ("transformers", ("RTDetrImageProcessor", "YolosImageProcessor")),
 }
 """By role: library and classes that are loaded. A scheduler and an image processor are only configurations."""
 

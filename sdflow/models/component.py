@@ -33,6 +33,8 @@ CONFIG_FILE = {
     "scheduler": "scheduler_config.json",
     "low_res_scheduler": "scheduler_config.json",
     "image_processor": "preprocessor_config.json",
+    "pose_processor": "preprocessor_config.json",
+    "detector_processor": "preprocessor_config.json",
 }
 
 TOKENIZERS = frozenset({"tokenizer", "tokenizer_2"})
@@ -154,7 +156,7 @@ def _own_class(config: dict[str, Json], role: str) -> tuple[Json, Json]:
     if isinstance(named, str):
         return "diffusers", named
     prepares = config.get("image_processor_type") or config.get("feature_extractor_type")
-    if role == "image_processor" and isinstance(
+    if role.endswith("_processor") and isinstance(
         prepares, str
     ):  # older releases, and those for torchvision or not
         plain = prepares.replace("FeatureExtractor", "ImageProcessor")

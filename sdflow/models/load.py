@@ -23,6 +23,9 @@ from sdflow.problems import NodeFailedError
 from sdflow.values import Component
 from sdflow.values.safety_checker import CHECKER_ROLE
 
+_BY_TRANSFORMERS = frozenset({"depth_estimator", "pose_estimator", "person_detector"})
+"""Roles of networks whose releases have called their parts by several names."""
+
 
 def load_component(component: Component, device: str) -> tuple[Any, int]:
     """The module (or tokenizer) of a component and its bytes; nothing is asked of the network.
@@ -41,7 +44,7 @@ def load_component(component: Component, device: str) -> tuple[Any, int]:
             return _tokenizer(component, folder), 0
         if component.role == "upscaler":
             module: torch.nn.Module = load_upscaler(component, folder).to(device)
-        elif component.role == "depth_estimator":
+        elif component.role in _BY_TRANSFORMERS:
             module = _by_transformers(component, folder).to(device)
         else:
             module = _on_meta(component)

@@ -35,6 +35,8 @@ NAMES = (
     "canny",
     "load-depth-estimator",
     "estimate-depth",
+    "load-pose-estimator",
+    "detect-pose",
     "init-latent",
     "init-latent-from-image",
     "init-latent-from-small-image",

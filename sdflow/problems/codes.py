@@ -343,6 +343,7 @@ CODES: dict[str, Code] = {
         "watermark needs a package", "Watermarks are written by a Python package that is not installed."
     ),
     "SDF450": Code("watermark does not fit", "The picture has too few pixels for the bits of the watermark."),
+    "SDF451": Code("network for other things", "Poses are drawn of the 17 joints of a body, of people."),
     # 5xx: the store
     "SDF501": Code(
         "no room in the store", "The disk or the quota is full. What was stored before is still there."

@@ -21,6 +21,7 @@ WireType = Literal[
     "latent",
     "mask",
     "model",
+    "pose-estimator",
     "region",
     "safety-checker",
     "trajectory",

@@ -21,6 +21,7 @@ from sdflow.values.model import (
     canonical_json,
     digest_of_json,
 )
+from sdflow.values.pose_estimator import PoseEstimator
 from sdflow.values.region import Box, Region
 from sdflow.values.safety_checker import SafetyChecker
 from sdflow.values.spec import (
@@ -84,6 +85,7 @@ __all__ = [
     "Mask",
     "MaskSpec",
     "Model",
+    "PoseEstimator",
     "RawTensor",
     "Region",
     "RegionSpec",

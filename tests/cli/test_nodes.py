@@ -41,6 +41,7 @@ nodes:
   checker: {type: load-safety-checker, source: CompVis/stable-diffusion-safety-checker}
   adapter: {type: load-ip-adapter, source: ./ip_adapter.bin}
   estimator: {type: load-depth-estimator, source: ./depth}
+  looker: {type: load-pose-estimator, source: ./pose}
   mask: {type: load-mask, path: mask.png}
   soft: {type: adjust-mask, mask: $mask, feather: 4}
   detail: {type: crop-to-mask, image: $photo, mask: $mask, width: 64, height: 64}
