@@ -13,9 +13,6 @@ from sdflow.workflow import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from sdflow.review.compare import RecipeDiff
 
 
@@ -38,6 +35,7 @@ def write_sheets(session: Session, found: "Sequence[RecipeDiff]", folder: Path) 
 
 def side_by_side(before: Image, after: Image) -> Image:
     """Before, after, and how much each pixel differs (black: not at all; the most is white), an item a row."""
+    from sdflow.pictures.likeness import difference_map
     from sdflow.pictures.pil import eight_bits
 
     rows: list[Image] = []
@@ -52,16 +50,6 @@ def side_by_side(before: Image, after: Image) -> Image:
             labels.append(f"difference, at most {most} of 255")
         rows += [Image(pixels[None]) for pixels in pair]
     return grid(rows, columns=len(rows) // items, labels=labels)
-
-
-def difference_map(one: "NDArray[np.uint8]", two: "NDArray[np.uint8]") -> "tuple[NDArray[np.uint8], int]":
-    """uint8[height, width, 3] of the largest difference of a pixel's channels, stretched to 255; and that largest."""
-    import numpy as np
-
-    differences = np.abs(one.astype(np.int16) - two.astype(np.int16)).max(-1)
-    most = int(differences.max(initial=0))
-    stretched = (differences * 255 // max(most, 1)).astype(np.uint8)
-    return np.repeat(stretched[..., None], 3, axis=-1), most
 
 
 def _pairs(session: Session, old: Plan, new: Plan) -> "Iterator[tuple[str, Image, Image]]":
