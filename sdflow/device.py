@@ -1,6 +1,7 @@
 """Where tensors are computed."""
 
 import platform
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,14 +29,33 @@ class Device:
         return "float16" if self.type == "cuda" else "float32"
 
 
+_WIDE = re.compile(r"(avx|amx|asimd|sve|sme\d|bf16|i8mm)\w*|fma|f16c|sme")
+"""Names of instructions that compute with several numbers at once, on x86 and on ARM."""
+
+
 @cache
 def processor() -> str:
     """The model of the processor."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+@cache
+def instructions() -> str:
+    """The instructions of the processor by which libraries choose their kernels: `amx_bf16 avx avx2 fma`.
+
+    A virtual machine may hide the processor's model, but not these. Empty where the system does not tell.
+    """
+    names = (_cpuinfo("flags") or _cpuinfo("Features")).split()
+    return " ".join(sorted({name for name in names if _WIDE.fullmatch(name)}))
+
+
+def _cpuinfo(name: str) -> str:
+    """The first value of a name in what Linux tells of the processor."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
             for line in lines:
-                if line.startswith("model name"):
+                if line.startswith(name):
                     return line.split(":", 1)[1].strip()
     except OSError:
         pass
-    return platform.processor() or platform.machine()
+    return ""
