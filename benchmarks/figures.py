@@ -9,7 +9,7 @@ from sdflow.composition import Json
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure that says something: a ratio (unit `×`) or a time (`s`), the smaller the better.
+    """One figure that says something: a ratio (unit `×`) or a time (`s`), the smaller the better; or another quantity.
 
     `limit` is what it must not exceed; None where there is no limit. `note` says what it was measured against.
     """
