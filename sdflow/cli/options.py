@@ -29,24 +29,27 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
 
-recipe_options: Callable[[F], F] = _all(
-    click.option(
-        "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter.",
-        shell_complete=complete_params,
-    ),
-    click.option(
-        "-f", "--values", "values", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
-        help="Set parameters from a YAML file.",
-    ),
-    click.option(
-        "-s", "--set", "overrides", multiple=True, metavar="PATH=VALUE",
-        help="Set a field, such as nodes.sample.steps=30.",
-    ),
-    click.option(
-        "--matrix", "matrix", multiple=True, metavar="NAME=A,B,…",
-        help="Run once for each value of a parameter; several make all combinations.",
-    ),
+_param = click.option(
+    "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter.",
+    shell_complete=complete_params,
 )  # fmt: skip
+_values = click.option(
+    "-f", "--values", "values", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
+    help="Set parameters from a YAML file.",
+)  # fmt: skip
+_set = click.option(
+    "-s", "--set", "overrides", multiple=True, metavar="PATH=VALUE",
+    help="Set a field, such as nodes.sample.steps=30.",
+)  # fmt: skip
+_matrix = click.option(
+    "--matrix", "matrix", multiple=True, metavar="NAME=A,B,…",
+    help="Run once for each value of a parameter; several make all combinations.",
+)  # fmt: skip
+
+recipe_options: Callable[[F], F] = _all(_param, _values, _set, _matrix)
+
+change_options: Callable[[F], F] = _all(_param, _set, _matrix)
+"""Those that can be written down and used again."""
 
 session_options: Callable[[F], F] = _all(
     click.option(
@@ -117,6 +120,17 @@ def composition_of(recipe: Path, options: dict[str, Any], session: Session) -> C
     changes = changes_of(options)
     remember_options(changes)
     return compose_file(recipe, changes, session.registry)
+
+
+def command_words(command: str, recipe: Path, options: dict[str, Any]) -> str:
+    """The command with the options that change the recipe, as they are typed; they stay where they are."""
+    import shlex
+
+    given = {"-p": "params", "-f": "values", "-s": "overrides", "--matrix": "matrix", "--to": "to"}
+    words = [
+        word for option, name in given.items() for it in options.get(name, ()) for word in (option, str(it))
+    ]
+    return shlex.join(["sdflow", command, str(recipe), *words])
 
 
 def changes_of(options: dict[str, Any]) -> "Changes":

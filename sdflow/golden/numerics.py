@@ -6,8 +6,7 @@ Results of one class are equal to the bit, so that digests are compared; those o
 from collections.abc import Iterator, Mapping
 
 from sdflow.composition import Json
-from sdflow.graph.plan import Plan
-from sdflow.values import Component
+from sdflow.graph.plan import Plan, components_of
 
 _PACKAGES = ("torch", "diffusers", "transformers", "numpy", "Pillow")
 
@@ -32,7 +31,11 @@ def precision_of(plan: Plan, node: int) -> str:
     `float32`, or by role: `text_encoder float32, unet bfloat16`; empty where no component is in it.
     """
     upstream = sorted(plan.graph.upstream((node,)))
-    parts = {part.role: part for number in upstream for part in _components(plan, number)}
+    parts = {
+        part.role: part
+        for number in upstream
+        for part in components_of(plan.graph.nodes[number], plan.inferred)
+    }
     dtypes = {role: " ".join((part.dtype, *part.prepared)) for role, part in parts.items() if part.dtype}
     words = (
         sorted(set(dtypes.values()))
@@ -47,23 +50,8 @@ def precision_of(plan: Plan, node: int) -> str:
     return ", ".join((*words, *sorted(savings)))
 
 
-def differences(
-    before: Mapping[str, str], after: Mapping[str, str]
-) -> Iterator[tuple[str, str, str]]:
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """What differs between two classes: name, before, after."""
     for name in dict.fromkeys((*before, *after)):
         if before.get(name, "") != after.get(name, ""):
             yield name, before.get(name, ""), after.get(name, "")
-
-
-def _components(plan: Plan, number: int) -> tuple[Component, ...]:
-    """The components that a node uses, whether it runs or not."""
-    from sdflow.values import Loadable
-
-    item = plan.graph.nodes[number]
-    found: dict[str, Component] = {}
-    for _, wire in item.inputs:
-        value = plan.inferred[wire.node][wire.port]
-        if isinstance(value, Loadable):
-            found |= {role: value.components[role] for role in item.node.components(value) & value.components.keys()}
-    return tuple(found.values())

@@ -52,14 +52,19 @@ def parse_golden(text: str, file: str) -> Golden:
         message = f"{file} has format {value['sdflow-golden']}, this sdflow reads {FORMAT}"
         raise problem("SDF762", message, hint=hint)
     try:
-        _refuse_others(value, {"sdflow-golden", "longest-side", "tolerance", "options", "numerics", "outputs"})
+        _refuse_others(
+            value, {"sdflow-golden", "longest-side", "tolerance", "options", "numerics", "outputs"}
+        )
         tolerance = _parsed_tolerance(_mapping(value.get("tolerance")), Tolerance())
         return Golden(
             _parsed_options(_mapping(value.get("options"))),
             _whole(value.get("longest-side")),
             tolerance,
             {name: str(it) for name, it in _mapping(value.get("numerics")).items()},
-            {path: _parsed_output(path, it, tolerance) for path, it in _mapping(value.get("outputs")).items()},
+            {
+                path: _parsed_output(path, it, tolerance)
+                for path, it in _mapping(value.get("outputs")).items()
+            },
         )
     except (TypeError, ValueError) as error:
         raise _damaged(file, str(error)) from error

@@ -216,7 +216,7 @@ class _Survey:
         """A node that runs, and what the order has to know of it."""
         item = self.graph.nodes[number]
         cost = item.node.cost(**planned_inputs(item, self.inferred))
-        parts = _components(item, self.inferred)
+        parts = components_of(item, self.inferred)
         scale = digest_of_json([device.name, *sorted(piece for part in parts for piece in part.pieces)])
         seconds = self.memory.seconds(item.node.name, scale, cost.work)
         kept = number in self.kept and number not in self.forced
@@ -273,7 +273,8 @@ def _forced(merged: Merged, needed: frozenset[int], choices: Choices) -> frozens
     return frozenset((stored & {*map(merged.number, choices.forced), *downstream}) - choices.done)
 
 
-def _components(item: GraphNode, inferred: Inferred) -> tuple[Component, ...]:
+def components_of(item: GraphNode, inferred: Inferred) -> tuple[Component, ...]:
+    """The components that a node is run with, each once."""
     found: dict[str, Component] = {}
     for loadable in _loadables(item, inferred):
         for role in sorted(item.node.components(loadable) & loadable.components.keys()):
@@ -288,7 +289,7 @@ def _loadables(item: GraphNode, inferred: Inferred) -> list[Loadable]:
 
 
 def _checkpoint(item: GraphNode, inferred: Inferred) -> str:
-    if not _components(item, inferred):
+    if not components_of(item, inferred):
         return ""
     models = (wire for _, wire in item.inputs if isinstance(inferred[wire.node][wire.port], Loadable))
     return ",".join(sorted(f"{wire.node}" for wire in models))

@@ -249,6 +249,17 @@ CODES: dict[str, Code] = {
         "other node version than locked",
         "A newer sdflow computes a node in another way than when it was locked.",
     ),
+    "SDF760": Code("no golden", "There is no golden beside the recipe, or it cannot be read."),
+    "SDF761": Code("damaged golden", "The file is not what `sdflow golden record` writes."),
+    "SDF762": Code("other golden format", "A newer sdflow wrote the golden."),
+    "SDF763": Code("golden picture missing", "A picture of a golden is needed, and is not in its folder."),
+    "SDF764": Code(
+        "golden is there already", "It says something else, and is replaced with `--update` alone."
+    ),
+    "SDF765": Code(
+        "golden by chance", "A seed is drawn anew for each run, so that there is nothing to compare."
+    ),
+    "SDF766": Code("golden without a recipe", "The recipe that a golden was recorded from is not beside it."),
     # 4xx: diffusion
     "SDF401": Code(
         "unknown sampler", "No sampler has this name. diffusers', A1111's and ComfyUI's names are understood."

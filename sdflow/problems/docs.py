@@ -12,8 +12,8 @@ _ROOMS = {
     "4": "Diffusion",
     "5": "The store",
     "6": "Devices and running",
-    "7": "Output files and the command line",
-    "8": "Locks and goldens",
+    "7": "Output files, the command line, and what lies beside a recipe",
+    "8": "What is probably a mistake",
     "9": "Others",
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sdflow.cli.main import run
@@ -14,7 +15,7 @@ from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Input
 from sdflow.nodes.builtin import BUILT_IN
 from sdflow.problems import NodeFailedError
-from sdflow.values import Image, ImageSpec
+from sdflow.values import Image, ImageSpec, Mask, MaskSpec
 from tests.graph.arithmetic import Add, Make, pixel
 
 SUM = """\
@@ -70,7 +71,25 @@ class Measure(Node, type="measure", version=1):
         return pixel(read(Path(ctx.file(self.path))).pixels.shape[2])
 
 
-REGISTRY = Registry((Make, Add, Fail, Measure), named=BUILT_IN)
+class Flag(Node, type="flag", version=1):
+    """Hand a picture on, and keep it out of files."""
+
+    outputs = {"image": "Image", "flagged": "Mask"}
+
+    of: Input[Image]
+
+    @property
+    def withholds(self) -> str:
+        return "flagged"
+
+    def infer(self, facts: Facts, of: ImageSpec) -> Mapping[str, ImageSpec | MaskSpec]:
+        return {"image": of, "flagged": MaskSpec(1, 1, 1)}
+
+    def run(self, ctx: RunContext, of: Image) -> Mapping[str, Image | Mask]:
+        return {"image": of, "flagged": Mask(np.full((1, 1, 1), 255, dtype=np.uint8))}
+
+
+REGISTRY = Registry((Make, Add, Fail, Measure, Flag), named=BUILT_IN)
 
 
 @dataclass(frozen=True)

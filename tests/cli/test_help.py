@@ -28,10 +28,12 @@ Commands:
   lint      Point at what is probably a mistake.
   lock      Pin the bytes of everything that goes into a recipe.
   fetch     Bring everything here that a recipe needs.
+  golden    Keep reference pictures in git, and check recipes against them.
   diff      Say what a change of recipes means: fields, nodes that run again,
             time.
   explain   Say why a node would run, or what it was made from.
   show      Show the results of a node.
+  report    Write a page about a run: pictures, graph, time, memory, versions.
   config    Print the recipe with everything filled in, and where each value
             came from.
   profiles  List profiles: how a run uses memory and time.

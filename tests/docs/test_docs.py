@@ -171,6 +171,11 @@ COMMANDS = sorted(
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{page}: {line}" for page, line in COMMANDS])
 def test_commands_parse(page: str, line: str) -> None:
+    assert_parses(line, page)
+
+
+def assert_parses(line: str, page: str) -> None:
+    """A command line names commands and options that exist."""
     _, *arguments = shlex.split(line.partition(" > ")[0])
     command: click.Command = sdflow
     context = click.Context(sdflow, info_name="sdflow")
