@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from sdflow.cli.drawing import Box, Drawing
 from sdflow.cli.tables import paint, width_of
 
-_COLOURS = {"run": "yellow", "some run": "yellow", "cached": "green", "output": "bold", "": "cyan"}
+_COLOURS = {
+    "run": "yellow",
+    "some run": "yellow",
+    "cached": "green",
+    "failed": "red",
+    "output": "bold",
+    "": "cyan",
+}
 
 
 @dataclass(slots=True)

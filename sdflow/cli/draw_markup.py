@@ -2,7 +2,7 @@
 
 from sdflow.cli.drawing import Box, Drawing
 
-_FILLS = {"run": "#fff3d6", "some run": "#fff8e8", "cached": "#dcf5e3"}
+_FILLS = {"run": "#fff3d6", "some run": "#fff8e8", "cached": "#dcf5e3", "failed": "#ffebe9"}
 
 
 def draw_mermaid(drawing: Drawing) -> str:

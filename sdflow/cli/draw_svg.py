@@ -18,6 +18,7 @@ _STYLE = """
   .run .box { fill: #fff3d6; stroke: #bf8700 }
   .some-run .box { fill: #fff8e8; stroke: #bf8700; stroke-dasharray: 5 3 }
   .cached .box { fill: #dcf5e3; stroke: #2da44e }
+  .failed .box { fill: #ffebe9; stroke: #c61c29; stroke-width: 2 }
   .output .box { fill: none; stroke-dasharray: 3 3 }
   .wire { fill: none; stroke: #8c959f; stroke-width: 1.4 }
   .head { fill: #8c959f }
@@ -29,6 +30,7 @@ _STYLE = """
     .run .box { fill: #3d2e05; stroke: #d29922 }
     .some-run .box { fill: #2e2508; stroke: #d29922 }
     .cached .box { fill: #0f2d1a; stroke: #3fb950 }
+    .failed .box { fill: #2d1517; stroke: #ff7b72 }
     .output .box { fill: none }
     .wire { stroke: #6e7681 }
     .head { fill: #6e7681 }

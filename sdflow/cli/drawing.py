@@ -8,7 +8,7 @@ from sdflow.cli.tables import printable
 from sdflow.graph.build import Graph
 from sdflow.graph.plan import Plan
 
-BoxStatus: TypeAlias = Literal["", "run", "cached", "some run", "output"]
+BoxStatus: TypeAlias = Literal["", "run", "cached", "some run", "failed", "output"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,13 @@ class Drawing:
         return [edge for edge in self.edges if edge.target == number]
 
 
-def drawing_of(graph: Graph, plan: Plan | None = None) -> Drawing:
-    """The boxes of a graph; with a plan, coloured by what would run."""
+def statuses_of(plan: Plan) -> dict[int, str]:
+    """What would become of each node of a plan, by its number."""
+    return {number: node.status for number, node in plan.nodes.items()}
+
+
+def drawing_of(graph: Graph, statuses: Mapping[int, str] | None = None) -> Drawing:
+    """The boxes of a graph, coloured by what becomes of nodes: `run`, `failed`, `cached`; by nothing else."""
     group_of: dict[int, str] = {}
     groups: dict[str, list[int]] = {}
     for item in graph.nodes:
@@ -51,7 +56,7 @@ def drawing_of(graph: Graph, plan: Plan | None = None) -> Drawing:
         group_of[item.id] = name
         groups.setdefault(name, []).append(item.id)
     number_of = {name: place for place, name in enumerate(groups)}
-    boxes = [_box(graph, name, numbers, plan) for name, numbers in groups.items()]
+    boxes = [_box(graph, name, numbers, statuses or {}) for name, numbers in groups.items()]
     edges: dict[Edge, None] = {}
     for item in graph.nodes:
         for _, wire in item.inputs:
@@ -66,23 +71,23 @@ def drawing_of(graph: Graph, plan: Plan | None = None) -> Drawing:
     return _in_order(Drawing(tuple(boxes), tuple(edges)))
 
 
-def _box(graph: Graph, name: str, numbers: list[int], plan: Plan | None) -> Box:
+def _box(graph: Graph, name: str, numbers: list[int], statuses: Mapping[int, str]) -> Box:
     node = graph.nodes[numbers[0]].node
     title = f"{name} ×{len(numbers)}" if len(numbers) > 1 else name
     fields = {key: value for key, value in node.key_fields().items() if value not in (None, "", [])}
     tooltip = (
         "\n".join(f"{key}: {_short(value)}" for key, value in fields.items()) if len(numbers) == 1 else ""
     )
-    return Box(title, node.name, _status(numbers, plan), tooltip)
+    return Box(title, node.name, _status(numbers, statuses), tooltip)
 
 
-def _status(numbers: Iterable[int], plan: Plan | None) -> BoxStatus:
-    if plan is None:
-        return ""
-    runs = [plan.nodes[number].status == "run" for number in numbers if number in plan.nodes]
-    if any(runs):
-        return "run" if all(runs) else "some run"
-    return "cached" if runs else ""
+def _status(numbers: Iterable[int], statuses: Mapping[int, str]) -> BoxStatus:
+    found = {statuses[number] for number in numbers if number in statuses}
+    if "failed" in found:
+        return "failed"
+    if "run" in found:
+        return "run" if found == {"run"} else "some run"
+    return "cached" if found else ""
 
 
 def _files(graph: Graph, group_of: Mapping[int, str]) -> dict[str, list[str]]:

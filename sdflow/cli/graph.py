@@ -25,7 +25,7 @@ _BY_EXTENSION = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", 
 @click.option("--status", is_flag=True, help="Colour nodes by whether they would run or are cached.")
 def command(recipe: Path, form: str | None, output: Path | None, status: bool, **options: Any) -> None:  # noqa: FBT001
     """Draw the graph of RECIPE. The nodes of a matrix are drawn once per name."""
-    from sdflow.cli.drawing import drawing_of
+    from sdflow.cli.drawing import drawing_of, statuses_of
     from sdflow.cli.writing import write_text
 
     wishes = opt.wishes_of(options)
@@ -33,7 +33,7 @@ def command(recipe: Path, form: str | None, output: Path | None, status: bool, *
         composition = opt.composition_of(recipe, options, session)
         if status:
             prepared = session.prepare(composition, wishes)
-            drawing = drawing_of(prepared.graph, prepared.plan)
+            drawing = drawing_of(prepared.graph, statuses_of(prepared.plan))
         else:
             drawing = drawing_of(session.graph(composition))
     form = form or _BY_EXTENSION.get(output.suffix.lower() if output else "", "ascii")

@@ -1,6 +1,8 @@
 """`sdflow run`: make the pictures."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,9 @@ import click
 
 from sdflow.cli import options as opt
 from sdflow.cli.main import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED
+from sdflow.engine.events import Listener
 from sdflow.problems import UserError
-from sdflow.workflow import Session
+from sdflow.workflow import RunResult, Session
 
 
 @click.command()
@@ -40,6 +43,12 @@ from sdflow.workflow import Session
     "--check-determinism", "twice", is_flag=True,
     help="Run everything, each node twice, and say which give other bits; exit code 1 where one does.",
 )  # fmt: skip
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page about the run there (see sdflow report).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print only the paths of output files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one event per line as JSON.")
 def command(recipe: Path, out: Path, **options: Any) -> int:
@@ -49,6 +58,8 @@ def command(recipe: Path, out: Path, **options: Any) -> int:
     watching, keep_going = options.pop("watch"), options.pop("keep_going")
     metadata = not options.pop("no_metadata")
     quiet, as_json = options.pop("quiet"), options.pop("as_json")
+    report = options.pop("report")
+    words = opt.command_words("run", recipe, options)
     wishes = replace(opt.wishes_of(options), twice=options.pop("twice"))
     read_too: list[Path] = []
 
@@ -61,9 +72,8 @@ def command(recipe: Path, out: Path, **options: Any) -> int:
         if watching:
             read_too[:] = files_of(composition, session.graph(composition))
         with display(quiet=quiet, as_json=as_json) as listener:
-            result = session.run(
-                composition, wishes, out=out, keep_going=keep_going, metadata=metadata, listener=listener
-            )
+            run = partial(session.run, composition, wishes, out=out, keep_going=keep_going, metadata=metadata)
+            result = _reported(session, report, words, listener, run) if report else run(listener=listener)
         if result.outcome.interrupted:
             return EXIT_INTERRUPTED
         if result.outcome.unexpected:
@@ -78,3 +88,11 @@ def command(recipe: Path, out: Path, **options: Any) -> int:
     refuse_standard_input(recipe)
     with opt.session_of(options).closing() as session:
         return watch(lambda: once(session), lambda: [recipe, *options["values"], *read_too])
+
+
+def _reported(
+    session: Session, file: Path, words: str, listener: Listener, run: Callable[..., RunResult]
+) -> RunResult:
+    from sdflow.cli.reporting import run_reported
+
+    return run_reported(session, file, words, listener, lambda watched: run(listener=watched))

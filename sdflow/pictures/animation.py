@@ -29,8 +29,8 @@ def write_animation(animation: Animation, path: Path, texts: Mapping[str, str]) 
         UserError: SDF372, SDF445, SDF701, SDF702, SDF706.
     """
     check_animation(path, animation.spec())
-    write = {".gif": _gif, ".webp": _webp, ".mp4": _mp4}[path.suffix.lower()]
-    write_atomically(path, write(animation, texts))
+    encode = {".gif": _gif, ".webp": to_webp, ".mp4": _mp4}[path.suffix.lower()]
+    write_atomically(path, encode(animation, texts))
 
 
 def durations(animation: Animation, tick: int) -> list[int]:
@@ -63,7 +63,8 @@ def _gif(animation: Animation, _texts: Mapping[str, str]) -> bytes:
     return _saved(frames, "GIF", duration=durations(animation, _TICK), disposal=2, optimize=False, **options)
 
 
-def _webp(animation: Animation, texts: Mapping[str, str]) -> bytes:
+def to_webp(animation: Animation, texts: Mapping[str, str]) -> bytes:
+    """The bytes of a WebP file, with `texts` inside."""
     from sdflow.pictures.exif import exif_with
 
     exif = exif_with(texts.get(PARAMETERS), texts.get(RECORD)) if texts else b""
