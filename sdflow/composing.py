@@ -60,6 +60,8 @@ def recipe_file(path: Path) -> RecipeFile:
     if path.suffix.lower() not in PICTURES or not path.is_file():
         return examine_file(path)
     from sdflow.provenance.origin import read_origin
+    from sdflow.recipe.migration import migrated
+    from sdflow.recipe.versions import STEPS
 
     origin = read_origin(path)
     changed = [
@@ -73,6 +75,8 @@ def recipe_file(path: Path) -> RecipeFile:
         text = json.dumps(origin.recipe, ensure_ascii=False, indent=1).encode()
     except (UnicodeEncodeError, RecursionError) as error:
         raise UserError(Problem("SDF352", f"the recipe in {path} is damaged: {error}")) from error
+    # A picture is never rewritten: its recipe is brought to the present version as it is read.
+    text = migrated(text, str(path), STEPS).after.encode() if STEPS else text
     return examine(text, str(path), base=path.absolute().parent, identity=str(path.resolve()))
 
 

@@ -41,6 +41,7 @@ _COMMANDS = {
     "graph": "Draw the graph of a recipe.",
     "nodes": "List node types, or describe one.",
     "schema": "Print the JSON Schema of recipes, for editors.",
+    "migrate": "Bring recipes to the newest version of the format.",
     "new": "Copy one of sdflow's recipes to start from.",
     "cache": "Look at and clean up what is kept.",
     "model": "Describe and download models.",

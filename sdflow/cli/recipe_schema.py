@@ -14,6 +14,7 @@ from sdflow.graph.node import Node
 from sdflow.graph.registry import Registry
 from sdflow.graph.wire import INPUT_PATTERN
 from sdflow.recipe import Param
+from sdflow.recipe.model import FORMAT_VERSION
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _NAME = "[A-Za-z][A-Za-z0-9_-]{0,63}"
@@ -36,7 +37,7 @@ def recipe_schema(registry: Registry) -> Schema:
         "required": ["sdflow", "nodes", "outputs"],
         "additionalProperties": False,
         "properties": {
-            "sdflow": {"const": 1, "description": "Version of the recipe format."},
+            "sdflow": {"const": FORMAT_VERSION, "description": "Version of the recipe format."},
             "name": {
                 "type": "string",
                 "pattern": r"\S",

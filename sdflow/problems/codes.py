@@ -385,6 +385,13 @@ CODES: dict[str, Code] = {
     ),
     "SDF785": Code("node twice", "A node has the name that a node of a recipe inside gets."),
     "SDF786": Code("too many nodes", "Recipes that use recipes make more nodes than one run takes."),
+    "SDF787": Code(
+        "no file to rewrite", "`sdflow migrate` rewrites recipes in their place, so each has to be a file."
+    ),
+    "SDF788": Code(
+        "cannot be migrated",
+        "A step between two versions of the format left something that is no recipe. This is a bug.",
+    ),
     # 8xx: what is valid and probably a mistake
     "SDF801": Code(
         "weights read as text", "A prompt is written for another language than the node's `weighting` reads."

@@ -93,7 +93,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sdflow: Literal[1] = 1
+    sdflow: int = FORMAT_VERSION
     name: str
     description: str = ""
     params: dict[str, Param] = Field(default_factory=dict)

@@ -8,6 +8,7 @@ from sdflow.problems import Position, Problem, UserError, nearest
 from sdflow.recipe.axes import read_matrix
 from sdflow.recipe.declarations import read_params
 from sdflow.recipe.findings import Findings
+from sdflow.recipe.formats import unknown_version
 from sdflow.recipe.marks import TreeMarks
 from sdflow.recipe.model import FORMAT_VERSION, Matrix, Param, Recipe, json_type
 from sdflow.recipe.references import NODE_RULE, is_node_name
@@ -103,16 +104,10 @@ def _check_version(reader: _Reader) -> None:
     version = reader.tree["sdflow"]
     if version == FORMAT_VERSION and type(version) is int:
         return
-    position = reader.marks.at(["sdflow"])
-    if type(version) is not int:
-        hint = f"write `sdflow: {FORMAT_VERSION}`"
-        reader.note(
-            "SDF116", f"the format version must be an integer, not {json_type(version)}", position, hint
-        )
-        return
-    hint = "a newer sdflow may read it" if version > FORMAT_VERSION else f"write `sdflow: {FORMAT_VERSION}`"
-    message = f"the recipe has format version {version}; this sdflow reads version {FORMAT_VERSION}"
-    raise UserError(Problem("SDF116", message, position, hint=hint))
+    found = unknown_version(version, FORMAT_VERSION, reader.marks)
+    if type(version) is int:
+        raise UserError(found)
+    reader.problems.append(found)
 
 
 def _check_keys(reader: _Reader) -> None:
