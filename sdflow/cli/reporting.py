@@ -35,7 +35,7 @@ def run_reported(
         UserError: what `run` raises, or the page cannot be written.
     """
     watched = Watched(listener)
-    with MemoryTrace() as trace:
+    with MemoryTrace(session.device) as trace:
         result = run(watched)
     write_text(file, report_page(_Reporter(session, result, watched, trace, command).report()))
     return result
@@ -157,7 +157,7 @@ def _models(plan: Plan) -> Iterator[tuple[str, ...]]:
                 dtype = " ".join((part.dtype, *part.prepared))
                 laid = [f"{it.kind} {it.location.source.strip('`')}" for it in part.adapters]
                 yield (
-                    plan.graph.nodes[number].name,
+                    plan.graph.nodes[number].origins[0].name,
                     role,
                     dtype,
                     ", ".join((source, *laid)),

@@ -12,6 +12,7 @@ from sdflow.golden.made import made, run
 from sdflow.golden.numerics import numerics_of
 from sdflow.golden.record import Draft, draft, is_news, read_golden
 from sdflow.golden.reference import FILE, Golden, Options, Tolerance, golden_folder
+from sdflow.problems import problem
 from sdflow.recipe import Changes
 from sdflow.workflow import RunResult, Session
 
@@ -78,6 +79,8 @@ def record(session: Session, recipe: Path, wanted: Wanted, listener: Listener) -
         UserError: everything that is wrong with the recipe, or with the golden that is there.
         KeyboardInterrupt: the run was interrupted.
     """
+    if str(recipe) == "-":
+        raise problem("SDF760", "standard input has no place beside it for a golden", hint="name a file")
     folder = golden_folder(recipe)
     before = read_golden(folder) if (folder / FILE).exists() else None
     old = before or Golden()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -47,8 +47,8 @@ class Verdict:
     tolerance: Tolerance | None = None
     digests: tuple[str, str] = ("", "")
     differs: tuple[Difference, ...] = ()
-    reference: "Frames | None" = None
-    result: "Frames | None" = None
+    reference: "Frames | None" = field(default=None, repr=False)
+    result: "Frames | None" = field(default=None, repr=False)
 
 
 def verdicts(

@@ -4,10 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from sdflow.composing import PICTURES
 from sdflow.golden.reference import FILE, FOLDER
 from sdflow.problems import problem
 
-_RECIPES = (".yaml", ".yml")
+_RECIPES = (".yaml", ".yml", *sorted(PICTURES))
 
 
 def recipes_with_golden(folder: Path) -> list[Path]:

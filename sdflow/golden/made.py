@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sdflow.composition import Composition, Json
@@ -29,7 +29,7 @@ class Made:
     path: str
     digest: str
     precision: str
-    frames: "Frames | None"
+    frames: "Frames | None" = field(repr=False)
 
 
 def run(session: Session, composition: Composition, listener: Listener) -> RunResult:

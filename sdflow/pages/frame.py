@@ -60,6 +60,7 @@ pre { margin: 0; padding: 0.9rem; background: var(--card); border: 1px solid var
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; overflow-wrap: normal }
 th, td { padding: 0.35rem 0.8rem 0.35rem 0; border-bottom: 1px solid var(--line); text-align: left }
 td { vertical-align: top }
+td:first-child { min-width: 7rem }
 td:last-child { min-width: 9rem }
 th { color: var(--dim); font-weight: 600; white-space: nowrap }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }

@@ -172,6 +172,15 @@ def test_without_a_golden_there_is_nothing_to_verify(
     assert code in answer.err
 
 
+def test_a_picture_is_a_recipe_too(sdflow: Sdflow, tmp_path: Path) -> None:
+    assert sdflow("run", "sum.yaml", "-q").code == 0
+    assert sdflow("golden", "record", "out/sum-1.png", "-q").code == 0
+    answer = sdflow("golden", "verify", "-q")
+    assert answer.code == 0
+    assert answer.out.startswith("out/sum-1.png")
+    assert "SDF760" in sdflow("golden", "record", "-").err
+
+
 def test_a_golden_whose_recipe_is_gone_is_told(sdflow: Sdflow, golden: Path, tmp_path: Path) -> None:
     (tmp_path / "sum.yaml").rename(tmp_path / "total.yaml")
     assert "SDF766 sum.golden belongs to a recipe that is not there" in sdflow("golden", "verify").err

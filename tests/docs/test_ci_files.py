@@ -10,13 +10,13 @@ import yaml
 from tests.docs.test_docs import ROOT, assert_parses, blocks
 
 PAGE = ROOT / "docs" / "git.md"
-BLOCKS: list[Mapping[str, Any]] = [yaml.safe_load(block) for _, block in blocks(PAGE, "yaml")]
+BLOCKS: list[Mapping[Any, Any]] = [yaml.safe_load(block) for _, block in blocks(PAGE, "yaml")]
 
 
-def hooks() -> list[Mapping[str, Any]]:
+def hooks() -> list[Mapping[Any, Any]]:
     """Those of the page, and those that the repository offers."""
     (config,) = [block for block in BLOCKS if "repos" in block]
-    offered: list[Mapping[str, Any]] = yaml.safe_load(
+    offered: list[Mapping[Any, Any]] = yaml.safe_load(
         (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
     )
     return [*(hook for repo in config["repos"] for hook in repo["hooks"]), *offered]

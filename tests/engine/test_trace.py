@@ -1,17 +1,21 @@
 """Memory over time."""
 
+import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from sdflow.device import Device
 from sdflow.engine import trace
 from sdflow.engine.trace import MemoryTrace, device_bytes, process_bytes
+from tests.graph.arithmetic import CPU
 
 MEGABYTE = 2**20
 
 
 def test_what_was_held_meanwhile_is_in_the_trace() -> None:
-    with MemoryTrace() as found:
+    with MemoryTrace(CPU) as found:
         time.sleep(0.12)
         held = bytearray(b"x") * (64 * MEGABYTE)
         time.sleep(0.12)
@@ -29,7 +33,7 @@ def test_what_was_held_meanwhile_is_in_the_trace() -> None:
 def test_a_long_trace_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace, "_MOST", 10)
     monkeypatch.setattr(trace, "_EVERY", 0.001)
-    with MemoryTrace() as found:
+    with MemoryTrace(CPU) as found:
         time.sleep(0.2)
     assert 4 <= len(found.samples) <= 11
     moments = [sample.seconds for sample in found.samples]
@@ -37,6 +41,14 @@ def test_a_long_trace_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert moments[-1] > 0.15
 
 
-def test_a_process_without_a_gpu_has_no_memory_there() -> None:
+def test_memory_of_a_gpu_is_asked_for_where_torch_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (process_bytes() or 0) > MEGABYTE
-    assert device_bytes() is None
+    gpu = Device("cuda", 1, "GPU", 2**30)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert device_bytes(gpu) is None
+    cuda = SimpleNamespace(is_initialized=lambda: False, memory_allocated={"cuda:1": 7}.__getitem__)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    assert device_bytes(gpu) is None
+    cuda.is_initialized = lambda: True
+    assert device_bytes(gpu) == 7
+    assert device_bytes(CPU) is None

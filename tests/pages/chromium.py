@@ -115,6 +115,12 @@ class Chromium:
         return message
 
 
+def is_chromium(program: str) -> bool:
+    """Whether it is one, and not a note of where to get one, as some distributions have it."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    return said.returncode == 0 and "Chrom" in said.stdout
+
+
 def pipe() -> tuple[int, int]:
     """The two ends of a pipe, under numbers that are in nobody's way."""
     low = os.pipe()
@@ -133,7 +139,7 @@ def chromium() -> Iterator[Chromium]:
 
     The sandbox of its processes needs rights that root in a container does not have; the pages are our own.
     """
-    program = next((found for name in NAMES if (found := shutil.which(name))), None)
+    program = next((found for name in NAMES if (found := shutil.which(name)) and is_chromium(found)), None)
     if program is None:
         pytest.skip(f"none of {', '.join(NAMES)} is installed")
     to_browser, from_us = pipe()
