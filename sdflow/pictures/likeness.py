@@ -55,7 +55,7 @@ def difference_map(one: "NDArray[np.uint8]", two: "NDArray[np.uint8]") -> "tuple
     """uint8[height, width, 3] of the largest difference of a pixel's channels, stretched to 255; and that largest."""
     import numpy as np
 
-    differences = np.abs(one.astype(np.int16) - two.astype(np.int16)).max(-1)
+    differences = np.abs(one.astype(np.int32) - two.astype(np.int32)).max(-1)
     most = int(differences.max(initial=0))
     stretched = (differences * 255 // max(most, 1)).astype(np.uint8)
     return np.repeat(stretched[..., None], 3, axis=-1), most

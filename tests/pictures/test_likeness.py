@@ -72,3 +72,12 @@ def test_a_map_is_white_where_the_difference_is_largest() -> None:
     assert found[3, 4].tolist() == [255] * 3
     assert found[5, 6].tolist() == [127] * 3
     assert int(found.astype(int).sum()) == 3 * (255 + 127)
+
+
+def test_a_map_of_large_differences() -> None:
+    """They were wrapped around once, from 129 on."""
+    one = np.zeros((1, 256, 3), dtype=np.uint8)
+    two = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=-1)
+    found, most = difference_map(one, two)
+    assert most == 255
+    assert np.array_equal(found, two)
