@@ -47,6 +47,8 @@ def draft(settings: Golden, before: Golden | None, folder: Path, made: Iterable[
     for one in made:
         was = known.get(one.path)
         name = picture_name(one.path) if one.frames is not None and settings.longest_side else ""
+        while name and name in (expected.picture for expected in outputs.values()):
+            name = f"{name}.png"  # `a.jpg` and `a.jpg.png`
         outputs[one.path] = Expected(
             one.digest, one.precision, name, was.tolerance if was is not None else None
         )

@@ -1,11 +1,13 @@
 """Pages as a browser shows them: their pictures are there, nothing is fetched, nothing is cut off, light and dark."""
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from sdflow.cli.reporting import run_reported
 from sdflow.composing import compose_file
@@ -63,18 +65,19 @@ def report(folder: Path) -> str:
         def run(listener: Listener, composition: Composition = composition) -> RunResult:
             return session.run(composition, keep_going=True, listener=listener)
 
-        run_reported(session, folder / "report.html", "sdflow run", nobody, run)
-    return (folder / "report.html").read_text(encoding="utf-8")
+        run_reported(session, folder / "made.html", "sdflow run", nobody, run)
+    return (folder / "made.html").read_text(encoding="utf-8")
 
 
-PAGES: Mapping[str, Callable[[Path], str]] = {"golden": goldens, "report": report}
+PAGES: Mapping[str, tuple[Callable[[Path], str], int]] = {"golden": (goldens, 90), "report": (report, 13)}
+"""How each page is made, and how bright its first picture is."""
 
 
 @pytest.fixture(scope="module", params=PAGES)
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    file = folder / "page.html"
-    file.write_text(PAGES[request.param](folder), encoding="utf-8")
+    file = folder / f"{request.param}.html"
+    file.write_text(PAGES[request.param][0](folder), encoding="utf-8")
     return file
 
 
@@ -87,10 +90,20 @@ def test_pictures_load_and_nothing_is_fetched(browser: Chromium, page: Path, wid
     assert browser.value("document.images.length") >= 3
     assert browser.value("[...document.images].every(it => it.complete && it.naturalWidth > 0)")
     assert browser.said == []
+    assert middle_of_the_first_picture(browser) == [PAGES[page.stem][1]] * 3
     assert browser.value("document.documentElement.scrollWidth") <= width
     channels = browser.value("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (max(channels) < 60) is dark
     assert (min(channels) > 200) is not dark
+
+
+def middle_of_the_first_picture(browser: Chromium) -> list[int]:
+    """What is really to be seen there."""
+    box = browser.value(
+        "(it => [it.x + it.width / 2, it.y + it.height / 2])(document.images[0].getBoundingClientRect())"
+    )
+    shot = Pillow.open(io.BytesIO(browser.screenshot())).convert("RGB")
+    return list(shot.crop((int(box[0]), int(box[1]), int(box[0]) + 1, int(box[1]) + 1)).tobytes())
 
 
 def test_texts_stay_texts(browser: Chromium, page: Path) -> None:
