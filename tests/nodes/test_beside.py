@@ -83,11 +83,29 @@ def inpainting(folder: Path | str) -> Nodes:
     }
 
 
+def inpainted(folder: Path, **given: Any) -> Any:
+    """The pipeline's picture, int[height, 64, 3]."""
+    import diffusers
+
+    pipeline: Any = diffusers.StableDiffusionInpaintPipeline.from_pretrained(
+        folder, safety_checker=None, dtype=torch.float32
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    picture = pipeline(
+        "a red fox",
+        negative_prompt="blurry",
+        width=64,
+        num_inference_steps=4,
+        guidance_scale=3.0,
+        generator=torch.Generator().manual_seed(7),
+        **given,
+    ).images[0]
+    return np.asarray(picture).astype(int)
+
+
 @pytest.mark.parametrize(("channels", "strength"), [(9, 1.0), (9, 0.6), (4, 1.0), (4, 0.6)])
 def test_inpainting(tmp_path: Path, channels: int, strength: float) -> None:
     """With a mask of another size: both sides resize it."""
-    import diffusers
-
     folder = write_tiny(tmp_path / "model", in_channels=channels)
     picture = photo(tmp_path, 64, 48)
     mask = Pillow.new("L", (128, 96), 0)
@@ -97,30 +115,13 @@ def test_inpainting(tmp_path: Path, channels: int, strength: float) -> None:
         inpainting(folder), {"start": {"mask": "$mask"}, "sample": {"strength": strength, "steps": 4}}
     )
     files = Workbench(tmp_path).run(nodes, {"a.png": "$image"}).files
-    pipeline: Any = diffusers.StableDiffusionInpaintPipeline.from_pretrained(
-        folder, safety_checker=None, dtype=torch.float32
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline(
-        "a red fox",
-        image=picture,
-        mask_image=mask,
-        negative_prompt="blurry",
-        strength=strength,
-        width=64,
-        height=48,
-        num_inference_steps=4,
-        guidance_scale=3.0,
-        generator=torch.Generator().manual_seed(7),
-    ).images[0]
-    assert np.abs(pixels(files["a.png"]).astype(int) - np.asarray(theirs).astype(int)).max() <= 1
+    theirs = inpainted(folder, image=picture, mask_image=mask, strength=strength, height=48)
+    assert np.abs(pixels(files["a.png"]).astype(int) - theirs).max() <= 1
 
 
 @pytest.mark.parametrize(("channels", "strength"), [(9, 1.0), (4, 0.6)])
 def test_only_masked(tmp_path: Path, channels: int, strength: float) -> None:
     """Cut out, painted at another size and pasted back; outside of the mask every byte stays."""
-    import diffusers
-
     folder = write_tiny(tmp_path / "model", in_channels=channels)
     picture = photo(tmp_path, 100, 80)
     mask = Pillow.new("L", (100, 80), 0)
@@ -145,27 +146,13 @@ def test_only_masked(tmp_path: Path, channels: int, strength: float) -> None:
         },
     }
     files = Workbench(tmp_path).run(nodes, {"a.png": "$whole"}).files
-    pipeline: Any = diffusers.StableDiffusionInpaintPipeline.from_pretrained(
-        folder, safety_checker=None, dtype=torch.float32
+    theirs = inpainted(
+        folder, image=picture, mask_image=mask, strength=strength, height=64, padding_mask_crop=6
     )
-    pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline(
-        "a red fox",
-        image=picture,
-        mask_image=mask,
-        negative_prompt="blurry",
-        strength=strength,
-        width=64,
-        height=64,
-        padding_mask_crop=6,
-        num_inference_steps=4,
-        guidance_scale=3.0,
-        generator=torch.Generator().manual_seed(7),
-    ).images[0]
     ours = pixels(files["a.png"]).astype(int)
     stays = np.asarray(mask) == 0
     assert (ours[stays] == np.asarray(picture)[stays]).all()
-    assert np.abs(ours - np.asarray(theirs).astype(int)).max() <= 1
+    assert np.abs(ours - theirs).max() <= 1
     assert np.abs(ours - np.asarray(picture).astype(int))[~stays].mean() > 5
 
 

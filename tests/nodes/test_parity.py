@@ -11,6 +11,16 @@ from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 
 torch = pytest.importorskip("torch")
 
+ASKED: dict[str, Any] = {
+    "prompt": "an astronaut riding a horse on mars",
+    "negative_prompt": "blurry",
+    "width": 64,
+    "height": 96,
+    "num_inference_steps": 5,
+    "guidance_scale": 3.0,
+}
+"""What `prompted` asks for, as a pipeline is told it."""
+
 
 def pipeline(kind: str, folder: Path) -> Any:
     """A pipeline as its users load it."""
@@ -44,12 +54,7 @@ def prompted(folder: Path) -> Nodes:
 def test_text_to_image(model: Path, tmp_path: Path) -> None:
     files = Workbench(tmp_path).run(prompted(model), {"a.png": "$image"}).files
     theirs = pipeline("StableDiffusionPipeline", model)(
-        "an astronaut riding a horse on mars",
-        negative_prompt="blurry",
-        width=64,
-        height=96,
-        num_inference_steps=5,
-        guidance_scale=3.0,
+        **ASKED,
         generator=torch.Generator().manual_seed(7),
     ).images[0]
     # Loaded by two libraries into memory of different alignment, so not to the bit: one level of 255 at most.
@@ -64,12 +69,7 @@ def test_a_batch_has_a_generator_for_each_item(model: Path, tmp_path: Path) -> N
 
     made.scheduler = diffusers.EulerAncestralDiscreteScheduler.from_config(made.scheduler.config)
     theirs = made(
-        "an astronaut riding a horse on mars",
-        negative_prompt="blurry",
-        width=64,
-        height=96,
-        num_inference_steps=5,
-        guidance_scale=3.0,
+        **ASKED,
         num_images_per_prompt=3,
         generator=[torch.Generator().manual_seed(7 + item) for item in range(3)],
     ).images
@@ -154,12 +154,7 @@ def test_with_the_same_modules_the_picture_is_the_same_to_the_bit(
     nodes = edited(prompted(model), {"sample": {"sampler": sampler}, "noise": {"batch": 2}})
     files = Workbench(tmp_path).run(nodes, {"{index}.png": "$image"}).files
     theirs = sdflows_own("StableDiffusionPipeline", model, SAMPLERS[sampler])(
-        "an astronaut riding a horse on mars",
-        negative_prompt="blurry",
-        width=64,
-        height=96,
-        num_inference_steps=5,
-        guidance_scale=3.0,
+        **ASKED,
         num_images_per_prompt=2,
         generator=[torch.Generator().manual_seed(7 + item) for item in range(2)],
     ).images

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from sdflow.engine.events import OutputWithheld
 from sdflow.problems import UserError
 from tests.nodes.test_keys import write_pictures
-from tests.nodes.test_parity import pixels, prompted, sdflows_own
+from tests.nodes.test_parity import ASKED, pixels, prompted, sdflows_own
 from tests.nodes.workbench import Nodes, Workbench, edited
 
 torch = pytest.importorskip("torch")
@@ -46,12 +46,7 @@ def theirs(model: Path, checker: Path | None) -> tuple[list[Any], Any]:
         pipe.safety_checker = StableDiffusionSafetyChecker.from_pretrained(checker)
         pipe.feature_extractor = processor(checker)
     made = pipe(
-        "an astronaut riding a horse on mars",
-        negative_prompt="blurry",
-        width=64,
-        height=96,
-        num_inference_steps=3,
-        guidance_scale=3.0,
+        **(ASKED | {"num_inference_steps": 3}),
         num_images_per_prompt=3,
         generator=[torch.Generator().manual_seed(7 + item) for item in range(3)],
     )
