@@ -12,7 +12,8 @@ from PIL import Image as Pillow
 
 from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 from training.classifier import Judge, judged
-from training.family.measures import saturation, sharpness
+from training.family.hints import edges
+from training.family.measures import edge_score, saturation, sharpness
 from training.judging import SHIPPED_JUDGE, read_judge
 
 SEEDS = 4
@@ -66,3 +67,19 @@ def test_the_negative_embedding_makes_pictures_sharper(bench: Workbench, judge: 
     without, with_it = drawn(bench, plain), drawn(bench, told)
     assert sharpness(with_it) > 1.05 * sharpness(without)
     assert things(judge, with_it).count("penguin") >= 3
+
+
+def test_edges_steer_the_shapes(bench: Workbench, judge: Judge) -> None:
+    """The outline of one picture and the words of another prompt."""
+    traced = drawn(bench, prompted("builtin:toybox", "a castle in a green meadow", 1), 1)
+    hint = edges(traced)
+    Pillow.fromarray(hint[0].astype(np.uint8) * 255).save(bench.folder / "edges.png")
+    plain = prompted("builtin:toybox", "a castle in the snow at night")
+    steered = edited(plain, {"sample": {"control": [{"model": "$canny", "image": "$edges"}]}})
+    steered["canny"] = {"type": "load-controlnet", "source": "builtin:toybox-canny"}
+    steered["edges"] = {"type": "load-image", "path": "edges.png"}
+    hints = np.repeat(hint, SEEDS, 0)
+    without, with_them = drawn(bench, plain), drawn(bench, steered)
+    assert edge_score(without, hints) < 0.6
+    assert edge_score(with_them, hints) > 0.75
+    assert [seen.background for seen in judged(judge, with_them)].count("snow") >= 3
