@@ -15,6 +15,7 @@ import click
 
 from sdflow.collector import collector_paused
 from sdflow.problems import UserError
+from sdflow.quick_imports import quicken_imports
 from sdflow.version import __version__
 
 EXIT_FAILED = 1
@@ -113,6 +114,7 @@ def sdflow() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and exit."""
+    quicken_imports()
     sys.exit(run(arguments))
 
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sdflow.collector import collector_paused
 from sdflow.device import Device
-from sdflow.models.imports import quick_imports
 from sdflow.models.residency import Held, let_go, next_uses
 from sdflow.models.resident import Resident
 from sdflow.values import Adapter, Component
@@ -168,7 +168,7 @@ class Pool:
         if component.location.folder is None and self._ensure is not None:
             component = self._ensure(component)
         start = time.perf_counter()
-        with quick_imports():
+        with collector_paused():
             from sdflow.models.load import load_component
 
             level = self._by_group(component) if self._device.type == "cuda" else ""
@@ -188,7 +188,7 @@ class Pool:
             adapter = component.pieces_with(component.loras)[name]
         self._shrink(adapter.file.size)
         start = time.perf_counter()
-        with quick_imports():
+        with collector_paused():
             from sdflow.models.load_lora import load_lora
 
             lora = load_lora(entry.module, component, adapter, str(self._device))
