@@ -14,7 +14,18 @@ from benchmarks.measure import RESULTS
 README = Path(__file__).parent / "README.md"
 BEGIN = "<!-- made by python -m benchmarks.table from results/*.json -->"
 END = "<!-- end of the table -->"
-ORDER = ("startup", "picture", "watch", "planning", "store", "single_file", "profiles", "golden", "gpu")
+ORDER = (
+    "startup",
+    "picture",
+    "watch",
+    "planning",
+    "store",
+    "resume",
+    "single_file",
+    "profiles",
+    "golden",
+    "gpu",
+)
 
 
 def rows() -> Iterator[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from sdflow.composing import compose_file
-from sdflow.composition import Composition, Json
+from sdflow.composition import Composition, Json, Ref
 from sdflow.engine.events import Event, Listener
 from sdflow.engine.results import Results
 from sdflow.problems import NodeFailedError
@@ -183,25 +183,32 @@ class Run:
         """Pictures by the name of the node whose first picture output they are; only those that are kept."""
         return {
             name: Pictures(value)
-            for name in self.result.prepared.graph.node_names()
+            for name in (*self.result.prepared.graph.node_names(), *self.result.prepared.composition.ports)
             if isinstance(value := self._first_picture(name), Image)
         }
 
     def value(self, node: str, port: str | None = None, *, cell: str = "") -> StoredValue:
-        """The value on an output port of a node, by default its first one.
+        """The value on an output port of a node, or of a recipe that is one; by default on its first.
 
         Raises:
             KeyError: there is no such node, cell or port in this run.
         """
-        plan = self.result.prepared.plan
-        number = plan.graph.names[cell, node]
+        plan, found = self.result.prepared.plan, self.result.prepared.composition.port(node, port)
+        number = plan.graph.names[cell, found.node]
         ports = plan.graph.nodes[number].node.outputs
-        return self.results.value(plan.keys[number].key, port or next(iter(ports)))
+        return self.results.value(plan.keys[number].key, found.port or next(iter(ports)))
 
     def _first_picture(self, name: str) -> StoredValue | None:
+        """The first picture of a node, or of the recipe that it stands for; None where none is kept."""
+        composition = self.result.prepared.composition
+        refs = composition.ports[name].values() if name in composition.ports else (Ref(name),)
+        return next((value for ref in refs if (value := self._picture(ref)) is not None), None)
+
+    def _picture(self, ref: Ref) -> StoredValue | None:
         plan = self.result.prepared.plan
-        number = plan.graph.named(name)[0]
-        ports = [port for port, kind in plan.graph.nodes[number].node.outputs.items() if kind == Image.kind]
+        number = plan.graph.named(ref.node)[0]
+        kinds = plan.graph.nodes[number].node.outputs
+        ports = [port for port, kind in kinds.items() if kind == Image.kind and ref.port in (None, port)]
         if not ports or number not in plan.keys or self.results.find(plan.keys[number].key) is None:
             return None
         return self.results.value(plan.keys[number].key, ports[0])

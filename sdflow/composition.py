@@ -88,7 +88,8 @@ class Composition:
 
     `file` is how messages call the recipe, `base` the folder that its relative paths start from, `identity`
     what the index of runs knows the recipe by. `resolved` is the recipe as it would be written; `alone` is the
-    same with the nodes of the recipes that it uses in their place, so that it needs no other file. `uses` are those.
+    same with the nodes of the recipes that it uses in their place, so that it needs no other file. `uses` are those,
+    and `ports` says what the outputs of the nodes that stand for them lead to.
     """
 
     name: str
@@ -99,3 +100,15 @@ class Composition:
     resolved: Mapping[str, Json] = field(default_factory=dict)
     alone: Mapping[str, Json] = field(default_factory=dict)
     uses: tuple[UsedRecipe, ...] = ()
+    ports: Mapping[str, Mapping[str, Ref]] = field(default_factory=dict)
+
+    def port(self, node: str, port: str | None) -> Ref:
+        """The output that a node and a port mean; of a node that stands for a recipe, the one inside.
+
+        Raises:
+            KeyError: the recipe has no such output.
+        """
+        inside = self.ports.get(node)
+        if not inside:
+            return Ref(node, port)
+        return inside[next(iter(inside)) if port is None else port]

@@ -37,6 +37,8 @@ def command(recipe: Path, node: str, out: Path | None, index: int, **options: An
     name, _, port = node.partition(".")
     with opt.session_of(options).closing() as session:
         prepared = session.prepare(opt.composition_of(recipe, options, session))
+        if port and name in prepared.composition.ports:
+            name, port = _inside(prepared, name, port)
         prepared = prepare_for(session, prepared, name)
         kept = [it for it in explain(session, prepared, name) if it.kept]
         if not kept:
@@ -49,6 +51,20 @@ def command(recipe: Path, node: str, out: Path | None, index: int, **options: An
             click.echo("\n".join([*([""] if place else []), *_lines(session, prepared, it, port)]))
     if len(kept) > _MOST_CELLS:
         click.echo(f"\n… and {len(kept) - _MOST_CELLS} more cells; -p picks one")
+
+
+def _inside(prepared: Prepared, name: str, port: str) -> tuple[str, str]:
+    """The node and port that a port of a node means that stands for a recipe.
+
+    Raises:
+        UserError: SDF724, its recipe has no such output.
+    """
+    try:
+        ref = prepared.composition.port(name, port)
+    except KeyError:
+        hint = "its outputs: " + ", ".join(prepared.composition.ports[name])
+        raise problem("SDF724", f"{name} has no result {port}", hint=hint) from None
+    return ref.node, ref.port or ""
 
 
 def _lines(session: Session, prepared: Prepared, it: Explained, port: str) -> Iterator[str]:

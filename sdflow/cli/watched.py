@@ -3,9 +3,12 @@
 import time
 from dataclasses import dataclass, field
 
+from sdflow.cli.display_lines import differing_line
+from sdflow.cli.tables import plain
 from sdflow.engine.events import (
     Event,
     Listener,
+    NodeDiffers,
     NodeFailed,
     NodeFinished,
     NodeSkipped,
@@ -53,6 +56,8 @@ class Watched:
                 self.skipped[event.node] = event.because
             case OutputWithheld():
                 self.notes.append(f"{event.path} was not written: {event.by} withholds it")
+            case NodeDiffers():
+                self.notes.append(plain(differing_line(event)))
             case Warned():
                 self.notes.append(event.message)
             case _:

@@ -384,7 +384,10 @@ CODES: dict[str, Code] = {
         "inside another recipe", "Of a recipe that is a node, its outputs can be used and nothing else."
     ),
     "SDF785": Code("node twice", "A node has the name that a node of a recipe inside gets."),
-    "SDF786": Code("too many nodes", "Recipes that use recipes make more nodes than one run takes."),
+    "SDF786": Code(
+        "too many recipes in recipes",
+        "Recipes that use recipes make more nodes, or go deeper, than one run takes.",
+    ),
     "SDF787": Code(
         "no file to rewrite", "`sdflow migrate` rewrites recipes in their place, so each has to be a file."
     ),

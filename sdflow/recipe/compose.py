@@ -130,6 +130,7 @@ def draft(recipe: RecipeFile, changes: Changes | None = None, relocate: Relocate
             resolved,
             resolved if whole.is_as_written else resolved_alone(resolved, recipe.recipe, whole),
             whole.uses,
+            whole.ports,
         ),
         tuple(dict.fromkeys(problems)),
         values.origins,

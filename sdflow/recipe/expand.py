@@ -37,6 +37,7 @@ class Expanded:
     outputs: tuple[Output, ...]
     claims: tuple[Claim, ...] = ()
     uses: tuple[UsedRecipe, ...] = ()
+    ports: Mapping[str, Mapping[str, Ref]] = field(default_factory=dict)
     is_as_written: bool = False
 
 
@@ -56,12 +57,12 @@ def expand(
     wired = {name for name, param in recipe.recipe.params.items() if param.wired}
     if not wired and all(node.spec.type != RECIPE for node in nodes):
         return Expanded(tuple(nodes), tuple(outputs), is_as_written=True)
-    chain = (Path(recipe.identity),)
+    chain = (Path(recipe.identity).resolve(),)
     found = _Level(recipe, Reader(), relocate, unknown_at, chain).expanded(nodes, outputs)
     problems += found.problems
     claims = (*found.claims, *_claims(recipe, found.defaults))
     whole = tuple(_wired(node, found.defaults) for node in found.nodes)
-    return Expanded(whole, tuple(found.outputs), claims, found.uses)
+    return Expanded(whole, tuple(found.outputs), claims, found.uses, found.inside)
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ class _Found:
     ports: Mapping[str, Ref] = field(default_factory=dict)
     sound: bool = True
     defaults: Mapping[str, Ref] = field(default_factory=dict)
+    inside: Mapping[str, Mapping[str, Ref]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -117,6 +119,7 @@ class _Level:
         linker = Linker(ports, unsure, found.problems, self.unknown_at)
         found.nodes = [linker.node(node) for node in found.nodes] if ports else found.nodes
         found.claims = tuple(linker.claim(claim) for claim in found.claims)
+        found.inside = ports
         found.defaults = dict(self._defaults(linker))
         found.outputs = [it for output in outputs if (it := linker.output(output)) is not None]
         return found
@@ -141,7 +144,9 @@ class _Level:
         noted += templates.problems
         self.unknown_at |= templates.unknown_at
         outputs = read_outputs(use.file, noted)
-        level = _Level(use.file, self.reader, self.relocate, self.unknown_at, (*self.chain, use.path))
+        level = _Level(
+            use.file, self.reader, self.relocate, self.unknown_at, (*self.chain, use.path.resolve())
+        )
         inner = level.expanded(templates.nodes, outputs)
         noted += inner.problems
         noted += _without_node(inner)

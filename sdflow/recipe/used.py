@@ -19,6 +19,8 @@ from sdflow.recipe.references import ParamRef
 
 RECIPE = "recipe"
 """The type of the nodes that stand for a recipe."""
+MAX_DEPTH = 32
+"""Deepest nesting of recipes in recipes."""
 _FIELDS = ("path", "params")
 
 
@@ -30,14 +32,14 @@ class Reader:
     digests: dict[Path, str] = field(default_factory=dict)
 
     def read(self, path: Path, label: str) -> RecipeFile:
-        """The recipe in a file.
+        """The recipe in a file; its paths start from the folder that it is found in, whatever a link leads to.
 
         Raises:
             UserError: nothing can be read.
         """
         if path not in self.files:
             data = read_bytes(path)
-            self.files[path] = examine(data, label, base=path.parent, identity=str(path))
+            self.files[path] = examine(data, label, base=path.parent, identity=str(path.resolve()))
             self.digests[path] = f"sha256:{hashlib.sha256(data).hexdigest()}"
         return self.files[path]
 
@@ -66,7 +68,7 @@ class Use:
     @staticmethod
     def named(path: Path, base: Path) -> str:
         """A file's name from a folder, with `/` everywhere."""
-        return Path(os.path.relpath(path, base.resolve())).as_posix()
+        return Path(os.path.relpath(path, base)).as_posix()
 
     def claims(self) -> Iterator[Claim]:
         """Of what kind the outputs have to be that are given."""
@@ -91,9 +93,13 @@ def read_use(
     if len(problems) > before or not isinstance(text, str):
         return None
     label = os.path.normpath(os.path.join(os.path.dirname(outer.file), os.path.expanduser(text)))  # noqa: PTH111, PTH118, PTH120 - a label such as HEAD:a/b.yaml is no path
-    path = (outer.base / os.path.expanduser(text)).resolve()  # noqa: PTH111 - a user that is not there stays as written
-    if path in chain:
-        names = [Use.named(it, outer.base) for it in (*chain[chain.index(path) :], path)]
+    path = outer.base / os.path.expanduser(text)  # noqa: PTH111 - a user that is not there stays as written
+    whole = path.resolve()
+    if len(chain) > MAX_DEPTH:
+        problems.append(_at(node, "SDF786", f"recipes in recipes go deeper than {MAX_DEPTH}", ("path",)))
+        return None
+    if whole in chain:
+        names = [Use.named(it, outer.base.resolve()) for it in (*chain[chain.index(whole) :], whole)]
         hint = "a recipe cannot be a part of itself"
         problems.append(
             _at(node, "SDF781", f"these recipes use each other: {' → '.join(names)}", ("path",), hint)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from PIL import Image as Pillow
 
+from sdflow.api import load
 from sdflow.cli.recipe_schema import recipe_schema
 from sdflow.cli.watch import files_of, named_files
 from sdflow.composing import compose_file
@@ -88,6 +89,11 @@ def test_the_name_of_the_node_means_all_that_is_inside(sdflow: Sdflow, folder: P
         "inner/sum  add",
     ]
     assert sdflow("show", "outer.yaml", "inner/sum").code == 0
+    assert "$inner/sum.image" in sdflow("show", "outer.yaml", "inner.sum").out
+    assert (
+        "SDF724 inner has no result one\n  hint: its outputs: sum"
+        in sdflow("show", "outer.yaml", "inner.one").err
+    )
 
 
 def test_an_error_inside_shows_both_files(sdflow: Sdflow, folder: Path) -> None:
@@ -174,6 +180,21 @@ def test_the_schema_takes_it(folder: Path) -> None:
     jsonschema.validate(yaml.safe_load(INNER), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(OUTER.replace("path: parts", "file: parts")), schema)
+
+
+def test_python_takes_the_name_of_the_node_too(sdflow: Sdflow, folder: Path) -> None:
+    run = load(folder / "outer.yaml", device="cpu").run()
+    assert run.value("inner").nbytes == run.value("inner", "sum").nbytes == run.value("inner/sum").nbytes == 3
+    assert {"inner", "inner/sum", "top"} <= set(run.images)
+    with pytest.raises(KeyError):
+        run.value("inner", "one")
+
+
+def test_a_report_shows_all_recipes(sdflow: Sdflow, folder: Path) -> None:
+    assert sdflow("run", "outer.yaml", "--report", "report.html").code == 0
+    page = (folder / "report.html").read_text()
+    assert "# parts/inner.yaml" in page
+    assert "path: parts/inner.yaml" in page
 
 
 def test_config_shows_the_recipe_as_it_is_written(sdflow: Sdflow, folder: Path) -> None:

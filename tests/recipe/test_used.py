@@ -276,6 +276,29 @@ def test_a_param_without_a_value_is_asked_for_where_the_recipe_is_used(folder: P
     assert {problem.code for problem in alone.value.problems} == {"SDF134"}
 
 
+def test_a_link_to_a_recipe_has_the_folder_that_it_lies_in(folder: Path) -> None:
+    (folder / "far").mkdir()
+    (folder / "far" / "linked.yaml").symlink_to(folder / "parts" / "inner.yaml")
+    (folder / "outer.yaml").write_text(
+        OUTER.replace("parts/inner", "far/linked").replace(", other: $two", "")
+    )
+    (cell,) = composed(folder).cells
+    assert next(spec.fields for spec in cell.nodes if spec.name == "three/stand-in") == {
+        "path": "far/here.png"
+    }
+
+
+def test_no_nesting_is_too_deep_for_words(folder: Path) -> None:
+    write(folder, "0.yaml", nodes={"a": {"type": "make"}}, outputs={"x.png": "$a"})
+    for depth in range(1, 200):
+        inner = {"type": "recipe", "path": f"{depth - 1}.yaml"}
+        write(folder, f"{depth}.yaml", nodes={"a": inner}, outputs={"x.png": "$a"})
+    with pytest.raises(UserError) as caught:
+        composed(folder, "199.yaml")
+    assert [problem.code for problem in caught.value.problems] == ["SDF786"]
+    assert len(composed(folder, "30.yaml").cells[0].nodes) == 1
+
+
 def test_circles_of_files_are_told_with_all_of_them(folder: Path) -> None:
     for name, other in (("a", "b"), ("b", "c"), ("c", "a")):
         write(
