@@ -11,7 +11,6 @@ from sdflow.cli.report_pictures import shown
 from sdflow.cli.units import duration, size
 from sdflow.cli.watched import Watched
 from sdflow.cli.writing import write_text
-from sdflow.composition import Composition
 from sdflow.engine.environment import environment
 from sdflow.engine.events import Listener
 from sdflow.engine.trace import MemoryTrace, Sample
@@ -72,7 +71,8 @@ class _Reporter:
             bars=tuple(self._bars()),
             curves=tuple(self._curves()),
             length=duration(self._length),
-            recipe=_texts(composition),
+            recipe=_recipe_text(Path(composition.file)) or to_yaml(dict(resolved)),
+            uses=tuple((used.name, _recipe_text(used.path)) for used in composition.uses),
             models=tuple(_models(self._plan)),
             versions=tuple(_versions(facts)),
             lock=lock.read_text(encoding="utf-8") if lock.is_file() else "",
@@ -171,14 +171,6 @@ def _versions(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     yield from versions.items() if isinstance(versions, dict) else ()
     for name in ("python", "device", "processor", "threads"):
         yield name, str(facts.get(name, ""))
-
-
-def _texts(composition: Composition) -> str:
-    """The recipe as it stands in its file, and below it those that it uses."""
-    own = _recipe_text(Path(composition.file))
-    if not own:
-        return to_yaml(dict(composition.resolved))
-    return "\n".join([own, *(f"# {used.name}\n{_recipe_text(used.path)}" for used in composition.uses)])
 
 
 def _recipe_text(file: Path) -> str:

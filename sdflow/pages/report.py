@@ -44,7 +44,10 @@ class NodeRow:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """Everything that the page says. `graph` is an SVG, all else is text; `lock` is empty where there is none."""
+    """Everything that the page says. `graph` is an SVG, all else is text; `lock` is empty where there is none.
+
+    `uses` are the recipes that nodes of it stand for, by name, with their texts.
+    """
 
     title: str
     description: str
@@ -60,6 +63,7 @@ class RunReport:
     curves: tuple[Curve, ...]
     length: str
     recipe: str
+    uses: tuple[tuple[str, str], ...]
     models: tuple[tuple[str, ...], ...]
     versions: tuple[tuple[str, str], ...]
     lock: str
@@ -121,7 +125,10 @@ def _time(report: RunReport) -> Iterator[str]:
 
 
 def _texts(report: RunReport) -> Iterator[str]:
-    yield f"<section><h2>Recipe</h2><pre>{text(report.recipe)}</pre></section>"
+    yield f"<section><h2>Recipe</h2><pre>{text(report.recipe)}</pre>"
+    for name, content in report.uses:
+        yield f"<details><summary>{text(name)}</summary><pre>{text(content)}</pre></details>"
+    yield "</section>"
 
 
 def _facts(report: RunReport) -> Iterator[str]:

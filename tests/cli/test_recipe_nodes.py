@@ -193,7 +193,7 @@ def test_python_takes_the_name_of_the_node_too(sdflow: Sdflow, folder: Path) -> 
 def test_a_report_shows_all_recipes(sdflow: Sdflow, folder: Path) -> None:
     assert sdflow("run", "outer.yaml", "--report", "report.html").code == 0
     page = (folder / "report.html").read_text()
-    assert "# parts/inner.yaml" in page
+    assert "<summary>parts/inner.yaml</summary>" in page
     assert "path: parts/inner.yaml" in page
 
 
