@@ -51,6 +51,21 @@ def medians_of(runs: Mapping[str, Callable[[], object]], times: int) -> dict[str
     return {name: statistics.median(measured) for name, measured in seconds.items()}
 
 
+def peak_resident() -> int:
+    """Bytes of the largest resident set that this process has had.
+
+    Linux hands `ru_maxrss` of a parent on to what it starts, and a parent that has torch loaded is no small one.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        import resource
+
+        largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return largest if platform.system() == "Darwin" else largest * 1024
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 def write(name: str, data: Mapping[str, Json]) -> Path:
     """Write `benchmarks/results/NAME.json`: the data, the day and the machine."""
     RESULTS.mkdir(exist_ok=True)

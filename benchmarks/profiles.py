@@ -20,6 +20,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.figures import Figure, report
+from benchmarks.processes import ROOT
 from benchmarks.recipes import text_to_image
 from sdflow.composition import Json
 
@@ -32,9 +33,10 @@ _SETTINGS: dict[str, str] = {
 """Single settings, beside the profiles that come along."""
 
 _CHILD = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 recipe, cache, profile, device = sys.argv[1:5]
+from benchmarks.measure import peak_resident
 from sdflow.composing import compose_file
 from sdflow.recipe import Changes
 from sdflow.workflow import Session, Settings
@@ -45,7 +47,7 @@ result = session.run(compose_file(Path(recipe), Changes(), session.registry))
 spent = (time.perf_counter() if cuda else time.process_time()) - began
 assert not result.failed
 import torch
-peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = torch.cuda.max_memory_allocated() if cuda else peak_resident()
 print(json.dumps({"peak": peak, "seconds": spent, "device": session.device.type}))
 """
 
@@ -76,6 +78,7 @@ def measured(model: Path, folder: Path, name: str, profile: str, *, side: int) -
     cache = folder / f"cache-{name.replace(' ', '-')}"
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, str(recipe), str(cache), profile, device],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

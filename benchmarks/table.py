@@ -23,6 +23,7 @@ ORDER = (
     "resume",
     "single_file",
     "profiles",
+    "tiles",
     "golden",
     "gpu",
 )

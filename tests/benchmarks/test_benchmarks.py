@@ -25,7 +25,8 @@ def untouched() -> dict[Path, int]:
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
-    "name", ["startup", "picture", "watch", "planning", "resume", "single_file", "profiles", "golden"]
+    "name",
+    ["startup", "picture", "watch", "planning", "resume", "single_file", "profiles", "golden", "tiles"],
 )
 def test_a_quick_run_prints_figures_and_writes_nothing(
     name: str, capsys: pytest.CaptureFixture[str], untouched: dict[Path, int]
