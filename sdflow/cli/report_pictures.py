@@ -1,6 +1,7 @@
 """The output pictures of a run, as a page holds them: as files of PNG and WebP, not larger than a screen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 from sdflow.graph.outputs import file_name
@@ -16,12 +17,14 @@ _LOSSLESS = 512
 """Pixels of the longer side: up to these, a picture is shown bit by bit."""
 
 
-def shown(session: Session, result: RunResult) -> Iterator[Shown]:
-    """The first hundred pictures of a run that there are, and that no node withholds."""
-    return islice(_all(session, result), _MOST)
+def shown(session: Session, result: RunResult) -> tuple[tuple[Shown, ...], int]:
+    """The first hundred pictures of a run that there are and that no node withholds, and how many come after them."""
+    found = _all(session, result)
+    pictures = tuple(make() for make in islice(found, _MOST))
+    return pictures, sum(1 for _ in found)
 
 
-def _all(session: Session, result: RunResult) -> Iterator[Shown]:
+def _all(session: Session, result: RunResult) -> Iterator[Callable[[], Shown]]:
     plan = result.prepared.plan
     withheld = Withheld(plan, session.results.value)
     for output in plan.outputs:
@@ -37,18 +40,22 @@ def _all(session: Session, result: RunResult) -> Iterator[Shown]:
             continue  # a node failed, or was skipped
 
 
-def _item(value: StoredValue, index: int, path: str) -> Iterator[Shown]:
+def _item(value: StoredValue, index: int, path: str) -> Iterator[Callable[[], Shown]]:
     if isinstance(value, Animation):
-        from sdflow.pictures.animation import to_webp
-
-        yield Shown(path, to_webp(value, {}), "image/webp")
+        yield partial(_film, value, path)
         return
     if isinstance(value, Mask):
         from sdflow.pictures.mask import picture_of
 
         value = picture_of(value)
     if isinstance(value, Image):
-        yield _picture(Image(value.pixels[index : index + 1]), path)
+        yield partial(_picture, Image(value.pixels[index : index + 1]), path)
+
+
+def _film(animation: Animation, path: str) -> Shown:
+    from sdflow.pictures.animation import to_webp
+
+    return Shown(path, to_webp(animation, {}), "image/webp")
 
 
 def _picture(image: Image, path: str) -> Shown:

@@ -55,6 +55,7 @@ class _Reporter:
         facts = environment(self.session.device)
         resolved = composition.resolved
         lock = beside(composition)
+        pictures, left_out = shown(self.session, self.result)
         statuses = {number: self._status(node) for number, node in self._plan.nodes.items()}
         drawing = drawing_of(self._plan.graph, {n: it for n, it in statuses.items() if it in _COLOURED})
         return RunReport(
@@ -64,7 +65,8 @@ class _Reporter:
             summary=self._summary(),
             made=f"{composition.file}, {when}",
             command=self.command,
-            pictures=tuple(shown(self.session, self.result)),
+            pictures=pictures,
+            left_out=left_out,
             notes=(*self.watched.failed.values(), *self.watched.notes),
             graph=draw_svg(drawing, composition.name),
             nodes=tuple(self._row(node, statuses[number]) for number, node in self._plan.nodes.items()),

@@ -46,7 +46,8 @@ class NodeRow:
 class RunReport:
     """Everything that the page says. `graph` is an SVG, all else is text; `lock` is empty where there is none.
 
-    `uses` are the recipes that nodes of it stand for, by name, with their texts.
+    `left_out` is how many pictures are too many for a page. `uses` are the recipes that nodes of it stand for, by name,
+    with their texts.
     """
 
     title: str
@@ -56,6 +57,7 @@ class RunReport:
     made: str
     command: str
     pictures: tuple[Shown, ...]
+    left_out: int
     notes: tuple[str, ...]
     graph: str
     nodes: tuple[NodeRow, ...]
@@ -100,6 +102,8 @@ def _pictures(report: RunReport) -> Iterator[str]:
         yield "</div>"
     else:
         yield '<p class="dim">none</p>'
+    if report.left_out:
+        yield f'<p class="dim">and {report.left_out} more that are too many for a page</p>'
     yield "</section>"
 
 

@@ -53,6 +53,15 @@ def test_a_matrix_is_one_page(sdflow: Sdflow, tmp_path: Path) -> None:
     assert boxes(text, "cached") == {"two"}
 
 
+def test_more_pictures_than_a_page_holds_are_counted(
+    sdflow: Sdflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdflow.cli.report_pictures._MOST", 2)
+    sdflow("report", "sum.yaml", "-q", "--matrix", "first=1,2,3,4,5")
+    assert page(tmp_path).count("data:image/png;base64,") == 2
+    assert "and 3 more" in page(tmp_path)
+
+
 def test_run_writes_its_files_and_the_page(sdflow: Sdflow, tmp_path: Path) -> None:
     answer = sdflow("run", "sum.yaml", "-q", "--report", "page.html")
     assert answer.code == 0

@@ -14,11 +14,16 @@ from tests.graph.arithmetic import CPU
 MEGABYTE = 2**20
 
 
+def wait_for(found: MemoryTrace, samples: int) -> None:
+    while len(found.samples) < samples:
+        time.sleep(0.005)
+
+
 def test_what_was_held_meanwhile_is_in_the_trace() -> None:
     with MemoryTrace(CPU) as found:
-        time.sleep(0.12)
+        wait_for(found, 1)
         held = bytearray(b"x") * (64 * MEGABYTE)
-        time.sleep(0.12)
+        wait_for(found, len(found.samples) + 2)
         assert len(held) == 64 * MEGABYTE
     amounts = [sample.process for sample in found.samples]
     assert None not in amounts
@@ -26,8 +31,7 @@ def test_what_was_held_meanwhile_is_in_the_trace() -> None:
     assert max(known) - known[0] > 50 * MEGABYTE
     moments = [sample.seconds for sample in found.samples]
     assert moments == sorted(moments)
-    assert moments[0] < 0.1
-    assert moments[-1] > 0.2
+    assert 0 <= moments[0] < moments[-1]
 
 
 def test_a_long_trace_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
