@@ -51,12 +51,16 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A param says of what kind the output is that it stands for, such as `Image`."""
+    """A param says of what kind the output is that it stands for, such as `Image`.
+
+    `node` is the one that gives the output to the param of another recipe; empty for what is its default.
+    """
 
     param: str
     ref: Ref
     kind: str
     position: Position | None = None
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ from sdflow.engine.context import (
 )
 from sdflow.engine.events import (
     Listener,
-    NodeDiffers,
     NodeFailed,
     NodeFinished,
     NodeProgress,
@@ -34,7 +33,7 @@ from sdflow.engine.events import (
     Warned,
 )
 from sdflow.engine.memory import PeakMeter, is_out_of_memory
-from sdflow.engine.repeating import compared
+from sdflow.engine.repeating import Repeats
 from sdflow.engine.results import Results
 from sdflow.engine.schedule import Schedule
 from sdflow.engine.states import SAVE_EVERY, NoStates, Pace, StoredStates
@@ -109,7 +108,9 @@ class Execution:
         self._around = around
         self._keep_going = keep_going
         self._values: dict[int, Mapping[str, StoredValue]] = {}
-        self._other: set[int] = set()
+        self._repeats = Repeats(
+            around.results.store, around.environment, around.listener, self.outcome.differing
+        )
         self._uses = _uses(plan)
         self._schedule = Schedule(plan)
         self._announced = False
@@ -279,7 +280,12 @@ class Execution:
             if getattr(item.node, name) is not None:
                 around.unchanged(getattr(item.node, name))
         if values:
-            others = self._repeat(item, keyed, inputs, values) if around.twice else ()
+            others: tuple[Mapping[str, str], ...] = ()
+            try:
+                others = self._again(item, keyed, inputs, values) if around.twice else ()
+            except InterruptedRunError:
+                self._keep(keyed, values, seconds, peak, ())  # the first time is done, and worth keeping
+                raise
             self._keep(keyed, values, seconds, peak, others)
             around.measured(planned, seconds)
         states.done()
@@ -287,36 +293,12 @@ class Execution:
         self.outcome.ran.append(item.id)
         around.listener(NodeFinished(item.name, item.node.name, keyed.key, seconds, peak))
 
-    def _repeat(
+    def _again(
         self, item: GraphNode, keyed: Keyed, inputs: Mapping[str, Any], values: Mapping[str, StoredValue]
     ) -> tuple[Mapping[str, str], ...]:
-        """Compute a node again from the start; digests of what it gave then, where that is something else.
-
-        What is kept under its key counts as another time where it was made in the same surroundings.
-        """
-        around = self._around
+        """Compute a node again from the start; digests of what it gave then, where that is something else."""
         again = _by_port(item.node, item.node.run(self._context(item, NoStates()), **inputs))
-        found = compared(values, again)
-        before = around.results.store.peek(keyed.key)
-        told: list[tuple[bool, tuple[str, ...]]] = []
-        if found.deviations:
-            told.append((False, tuple(map(str, found.deviations))))
-        if before is not None and before.digests != found.first:
-            self._other.add(item.id)
-        others = before is not None and before.digests not in (found.first, found.second)
-        # What is fed with other bits than then says nothing of itself by giving other bits.
-        if before is not None and others and not any(wire.node in self._other for _, wire in item.inputs):
-            if before.environment == dict(around.environment):
-                told.append((True, ()))
-            else:
-                message = (
-                    f"{item.name}: what was kept has other bits; it was made with other versions or elsewhere"
-                )
-                around.listener(Warned(message))
-        for kept, deviations in told:
-            around.listener(NodeDiffers(item.name, item.node.name, keyed.key, kept, deviations))
-        self.outcome.differing += [item.id] if told else []
-        return (found.second,) if found.deviations else ()
+        return self._repeats.judge(item, keyed.key, values, again)
 
     def _keep(
         self,

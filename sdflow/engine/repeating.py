@@ -1,10 +1,13 @@
-"""Two results of one node, compared: equal bits, or how far they are apart."""
+"""Nodes that are computed twice: equal bits, or how far the two results are apart."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sdflow.store import digest_of
+from sdflow.composition import Json
+from sdflow.engine.events import Listener, NodeDiffers, Warned
+from sdflow.graph.build import GraphNode
+from sdflow.store import Record, Store, digest_of
 from sdflow.values import Encoded, RawTensor, StoredValue
 
 if TYPE_CHECKING:
@@ -37,6 +40,44 @@ class Repeated:
     first: Mapping[str, str]
     second: Mapping[str, str]
     deviations: tuple[Deviation, ...]
+
+
+@dataclass(slots=True)
+class Repeats:
+    """What comes of nodes that are computed twice in one run; the numbers of those that differ go into `differing`."""
+
+    store: Store
+    environment: Mapping[str, Json]
+    listener: Listener
+    differing: list[int]
+    _other: set[int] = field(default_factory=set)
+
+    def judge(
+        self, item: GraphNode, key: str, first: Mapping[str, StoredValue], second: Mapping[str, StoredValue]
+    ) -> tuple[Mapping[str, str], ...]:
+        """Tell where two results of a node differ; the digests of the second, where they do.
+
+        What is kept under its key counts as another time where it was made in the same surroundings.
+        """
+        found, before = compared(first, second), self.store.peek(key)
+        differs = [(False, tuple(map(str, found.deviations)))] if found.deviations else []
+        if before is not None and self._is_other(item, before, found):
+            if before.environment == dict(self.environment):
+                differs.append((True, ()))
+            else:
+                why = "it was made with other versions or elsewhere"
+                self.listener(Warned(f"{item.name}: what was kept has other bits; {why}"))
+        for kept, deviations in differs:
+            self.listener(NodeDiffers(item.name, item.node.name, key, kept, deviations))
+        self.differing += [item.id] if differs else []
+        return (found.second,) if found.deviations else ()
+
+    def _is_other(self, item: GraphNode, before: Record, found: Repeated) -> bool:
+        """Whether a kept result is none of the two, although the node is fed with the same bits as then."""
+        if before.digests != found.first:
+            self._other.add(item.id)
+        fed_otherwise = any(wire.node in self._other for _, wire in item.inputs)
+        return before.digests not in (found.first, found.second) and not fed_otherwise
 
 
 def compared(first: Mapping[str, StoredValue], second: Mapping[str, StoredValue]) -> Repeated:

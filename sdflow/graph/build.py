@@ -138,8 +138,8 @@ class _Builder:
             self.spec(specs[name], cell, specs, wires)
         for output in cell.outputs:
             self.output(output, cell, specs, wires)
-        for claim in cell.claims:
-            self.claim(claim, specs, wires)
+        wrong = [claim for claim in cell.claims if not self.claim(claim, specs, wires)]
+        self.problems = {it: None for it in self.problems if not any(_follows(it, claim) for claim in wrong)}
 
     def spec(self, spec: NodeSpec, cell: Cell, specs: Mapping[str, NodeSpec], wires: Wires) -> int | None:
         """Add one node; None when it is not valid."""
@@ -172,15 +172,17 @@ class _Builder:
             self.origins.append([])
         return number
 
-    def claim(self, claim: Claim, specs: Mapping[str, NodeSpec], wires: Wires) -> None:
-        """Make sure that an output is of the kind that a param says."""
+    def claim(self, claim: Claim, specs: Mapping[str, NodeSpec], wires: Wires) -> bool:
+        """Whether an output is of the kind that a param says, as far as that is known; if not, why."""
         if claim.ref.node not in specs:
             self.problems[unknown_node(claim.ref, specs).placed(claim.position)] = None
-            return
+            return False
         found = wires.find(claim.ref)
-        if isinstance(found, Wire) and found.kind != claim.kind:
-            message = f"{claim.param} needs {a(claim.kind)} and got {a(found.kind)}"
-            self.problems[Problem("SDF205", message, claim.position)] = None
+        if not isinstance(found, Wire) or found.kind == claim.kind:
+            return True
+        message = f"{claim.param} needs {a(claim.kind)} and got {a(found.kind)}"
+        self.problems[Problem("SDF205", message, claim.position)] = None
+        return False
 
     def output(self, output: OutputSpec, cell: Cell, specs: Mapping[str, NodeSpec], wires: Wires) -> None:
         """Add one output file."""
@@ -189,6 +191,16 @@ class _Builder:
             self.outputs.append(GraphOutput(output.path, found, cell.label, output.position))
         elif found is not None:
             self.problems[found.placed(output.position)] = None
+
+
+def _follows(problem: Problem, claim: Claim) -> bool:
+    """Whether a wrong kind inside a recipe only says again that the recipe was given a wrong one."""
+    if problem.code != "SDF205" or not claim.node or problem.position is None or claim.position is None:
+        return False
+    via = problem.position.via
+    while via is not None and (via.node, via.position.file) != (claim.node, claim.position.file):
+        via = via.position.via
+    return via is not None
 
 
 def build(

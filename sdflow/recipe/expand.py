@@ -152,7 +152,7 @@ class _Level:
         noted += _without_node(inner)
         ported = {port_of(before.ref): after for before, after in _paired(outputs, inner.outputs)}
         problems += [problem.used(via) for problem in noted]
-        values = given_to(use, {name for it in inner.nodes for name in it.params}, problems)
+        values = given_to(use, {name for it in inner.nodes for name in it.params}, problems, self.unknown_at)
         if values is None:
             return None
         moved = Moved(use, values, via, self.relocate, self.recipe.base, problems, self.unknown_at)

@@ -47,7 +47,7 @@ def read_outputs(recipe: RecipeFile, problems: list[Problem]) -> list[Output]:
     for path, text in recipe.recipe.outputs.items():
         place = ("outputs", path)
         template, mistakes = read_template(
-            path, {name: param for name, param in known.items() if param is not None}
+            path, {name: param for name, param in known.items() if param is not None and not param.wired}
         )
         for mistake in mistakes:
             if not any(f"{{params.{name}" in mistake.part for name in recipe.broken):

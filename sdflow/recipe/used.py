@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from sdflow.composition import Claim, Json, Ref, UsedRecipe
-from sdflow.problems import Problem, UserError, Via, nearest
+from sdflow.problems import Position, Problem, UserError, Via, nearest
 from sdflow.recipe.cells import NodeTemplate
 from sdflow.recipe.filling import Given, leaves
 from sdflow.recipe.fitting import MisfitError, fit
@@ -75,7 +75,8 @@ class Use:
         for name, value in self.given.items():
             param = self.file.recipe.params.get(name)
             if param is not None and param.wired and isinstance(value, Ref):
-                yield Claim(name, value, param.kind, self.node.spec.marks.at(("params", name)))
+                position = self.node.spec.marks.at(("params", name))
+                yield Claim(name, value, param.kind, position, self.name)
 
 
 def read_use(
@@ -123,21 +124,26 @@ def read_use(
     return Use(node, outer, file, path, reader.digests[path], values, first)
 
 
-def given_to(use: Use, used: Collection[str], problems: list[Problem]) -> dict[str, object] | None:
+def given_to(
+    use: Use, used: Collection[str], problems: list[Problem], unknown_at: Container[Position]
+) -> dict[str, object] | None:
     """What each param of the inner recipe is: what it is given, or its default; None where that is not known.
 
-    A value that holds params of the outer recipe is looked at in each cell. `used` are the params that nodes refer to.
+    A value that holds params of the outer recipe is looked at in each cell. `used` are the params that nodes refer to,
+    `unknown_at` places of values that are not known because of other mistakes.
     """
     params, marks = use.file.recipe.params, use.node.spec.marks
     values: dict[str, object] = {}
     noted: list[Problem] = []
+    sound = not use.file.broken
     for name, value in use.given.items():
         if name in params:
             try:
                 values[name] = _value(use, params[name], name, value)
             except MisfitError as error:
-                position = marks.at(("params", name))
-                noted.append(Problem("SDF133", f"`{name}` {error}", position, use.name, error.hint))
+                position, sound = marks.at(("params", name)), False
+                if position not in unknown_at:
+                    noted.append(Problem("SDF133", f"`{name}` {error}", position, use.name, error.hint))
         elif name not in use.file.broken:
             hint = proposal(name, params, "its params are") if params else "it declares no params"
             message = f"the recipe {use.file.file} has no param `{name[:40]}`"
@@ -153,7 +159,7 @@ def given_to(use: Use, used: Collection[str], problems: list[Problem]) -> dict[s
             noted.append(_at(use.node, "SDF134", message, ("params",), hint))
     noted += _open_matrix(use)
     problems += noted
-    return None if noted or use.file.broken else values
+    return values if sound and not noted else None
 
 
 def _value(use: Use, param: Param, name: str, value: object) -> object:

@@ -220,6 +220,7 @@ MISTAKES = {
     "unknown port": ("$three.top-double", "$three.tops", "SDF207", "$three.top"),
     "inside": ("$three.top-double", "$three/one", "SDF784", "output"),
     "inside, in an output": ('png": $three.top', 'png": $three/top', "SDF784", "output"),
+    "a param that is not there": ("$params.most,", "$params.mast,", "SDF131", "most"),
     "twice": ("  two: {type: make, value: 2}", "  two: {type: make}\n  three/sum: {type: make}", "SDF785", ""),
 }  # fmt: skip
 
@@ -230,7 +231,7 @@ def test_a_mistake_in_the_outer_recipe_is_one_problem_at_its_place(folder: Path,
     text = OUTER.replace("  two:", '  model: {type: load-model, source: "builtin:tiny"}\n  two:')
     assert before in text
     (folder / "outer.yaml").write_text(text.replace(before, after, 1))
-    found = [it for it in problems(folder) if it.position is None or it.position.via is None]
+    found = problems(folder)
     assert [it.code for it in found] == [code]
     assert said in f"{found[0].message} {found[0].hint}"
     assert found[0].position is not None
@@ -297,6 +298,31 @@ def test_no_nesting_is_too_deep_for_words(folder: Path) -> None:
         composed(folder, "199.yaml")
     assert [problem.code for problem in caught.value.problems] == ["SDF786"]
     assert len(composed(folder, "30.yaml").cells[0].nodes) == 1
+
+
+def test_an_output_is_no_part_of_a_file_name(folder: Path) -> None:
+    (folder / "parts" / "inner.yaml").write_text(INNER.replace("{params.value}", "{params.other}"))
+    with pytest.raises(UserError) as caught:
+        composed(folder, "parts/inner.yaml")
+    assert [problem.code for problem in caught.value.problems] == ["SDF151"]
+
+
+def test_outputs_are_handed_on_through_several_recipes(folder: Path) -> None:
+    middle = {"type": "recipe", "path": "parts/inner.yaml", "params": {"other": "$params.image"}}
+    params = {"image": {"type": "image", "default": "$own"}}
+    nodes = {"own": {"type": "make", "value": 5}, "in": middle}
+    write(folder, "middle.yaml", params=params, nodes=nodes, outputs={"x.png": "$in"})
+    assert drawn(composed(folder, "middle.yaml"))["in/sum"] == ["in/one.image", "own.image"]
+    outer = {
+        "mine": {"type": "make", "value": 9},
+        "m": {"type": "recipe", "path": "middle.yaml", "params": {"image": "$mine"}},
+    }
+    write(folder, "outer.yaml", nodes=outer, outputs={"x.png": "$m"})
+    assert drawn(composed(folder)) == {
+        "mine": [],
+        "m/in/one": [],
+        "m/in/sum": ["m/in/one.image", "mine.image"],
+    }
 
 
 def test_circles_of_files_are_told_with_all_of_them(folder: Path) -> None:
