@@ -11,6 +11,8 @@ from sdflow.graph.plan import Plan
 from sdflow.review.ancestry import Ancestry, Difference, way_of
 from sdflow.store import Record, Store
 
+MOST_READ = 10_000
+"""Most records that are looked through, those that were used last."""
 MOST_COMPARED = 1000
 """Most records that a node is compared with, the newest; following each to what it is made of takes its time."""
 
@@ -49,7 +51,7 @@ class Neighbours:
     @cached_property
     def _records(self) -> Mapping[str, tuple[Record, Mapping[str, Json]]]:
         """Record and preimage by key; states of trajectories are no results of their own."""
-        found = ((record, record.preimage) for record in self.store.records())
+        found = ((record, record.preimage) for record in self.store.latest(MOST_READ))
         return {
             record.key: (record, cast("Mapping[str, Json]", preimage))
             for record, preimage in found
@@ -77,7 +79,9 @@ class Neighbours:
     @cached_property
     def _ancestry(self) -> Ancestry:
         def preimage_of(key: str) -> Mapping[str, Json] | None:
-            found = self._records.get(key)
-            return None if found is None else found[1]
+            if key in self._records:
+                return self._records[key][1]
+            record = self.store.peek(key)
+            return cast("Mapping[str, Json] | None", None if record is None else record.preimage)
 
         return Ancestry(self.plan, preimage_of, self._ways.get)

@@ -1,5 +1,6 @@
 """The store: results by content, shared by any number of processes."""
 
+import heapq
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -123,6 +124,20 @@ class Store:
     def records(self) -> Iterator[Record]:
         """Every record, in the order of the keys."""
         for key, _ in self.layout.record_files():
+            record = self.peek(key)
+            if record is not None:
+                yield record
+
+    def latest(self, most: int) -> Iterator[Record]:
+        """The records that were used last, the latest first, so many at most.
+
+        Reading all of a large store takes its time.
+        """
+        used: list[tuple[float, str]] = []
+        for key, entry in self.layout.record_files():
+            with suppress(OSError):
+                used.append((entry.stat().st_mtime, key))
+        for _, key in heapq.nlargest(most, used):
             record = self.peek(key)
             if record is not None:
                 yield record

@@ -47,6 +47,14 @@ def test_a_saved_value_is_found_and_loaded(store: Store, value: Value, key: Key)
     assert list(store.load(key(1), ["mask"])) == ["mask"]
 
 
+def test_the_latest_are_those_that_were_used_last(store: Store, value: Value, key: Key) -> None:
+    for number, used in enumerate([30, 10, 40, 20]):
+        store.save(key(number), None, {"image": value(number)}, seconds=0)
+        os.utime(store.layout.record(key(number)), (used, used))
+    assert [record.key for record in store.latest(3)] == [key(2), key(0), key(3)]
+    assert len(list(store.latest(9))) == 4
+
+
 def test_another_process_finds_it(store: Store, value: Value, key: Key) -> None:
     store.save(key(1), None, {"image": value(1)}, seconds=0)
     code = (
