@@ -42,7 +42,10 @@ def test_a_matrix(sdflow: Sdflow) -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_what_is_printed_is_the_same_recipe(sdflow: Sdflow, path: Path) -> None:
     printed = sdflow("config", path).out
-    again, before = compose(parse_recipe(printed.encode(), "printed.yaml")), compose(read_recipe(path))
+    again, before = (
+        compose(parse_recipe(printed.encode(), "printed.yaml", base=path.parent)),
+        compose(read_recipe(path)),
+    )
     assert [cell.params for cell in again.cells] == [cell.params for cell in before.cells]
     assert [cell.outputs[0].path for cell in again.cells] == [cell.outputs[0].path for cell in before.cells]
     for one, other in zip(again.cells[0].nodes, before.cells[0].nodes, strict=True):

@@ -8,7 +8,7 @@ two ──▶ three     one ─┐
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -16,9 +16,11 @@ import yaml
 from sdflow.composing import compose_file
 from sdflow.composition import Composition
 from sdflow.graph.build import Graph, build
+from sdflow.nodes.builtin import default_registry
 from sdflow.problems import Problem, UserError
 from sdflow.recipe import Changes, examine, resolved_for_cell, to_yaml
 from sdflow.recipe.compose import compose
+from sdflow.recipe.model import Param, WireType
 from tests.cli.conftest import REGISTRY
 
 INNER = """\
@@ -298,6 +300,11 @@ def test_no_nesting_is_too_deep_for_words(folder: Path) -> None:
         composed(folder, "199.yaml")
     assert [problem.code for problem in caught.value.problems] == ["SDF786"]
     assert len(composed(folder, "30.yaml").cells[0].nodes) == 1
+
+
+def test_a_param_can_stand_for_any_output_that_there_is() -> None:
+    given = {kind for node_type in default_registry() for kind in node_type.outputs.values()}
+    assert {Param(type=word).kind for word in get_args(WireType)} == given
 
 
 def test_an_output_is_no_part_of_a_file_name(folder: Path) -> None:
