@@ -290,8 +290,17 @@ def test_files_that_are_gone(resolve: Resolve, tiny: Path, tmp_path: Path) -> No
         load_component(component, "cpu")
 
 
-def test_a_tiny_autoencoder_loads(resolve: Resolve, tiny: Path, tmp_path: Path) -> None:
+def test_a_tiny_autoencoder_loads(
+    resolve: Resolve,
+    tiny: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from diffusers import AutoencoderTiny
+    from diffusers.utils.logging import get_logger
+
+    monkeypatch.setattr(get_logger("diffusers"), "propagate", True)
 
     options: dict[str, Any] = {"encoder_block_out_channels": (8, 8), "decoder_block_out_channels": (8, 8)}
     blocks: dict[str, Any] = {"num_encoder_blocks": (1, 1), "num_decoder_blocks": (1, 1)}
@@ -305,6 +314,7 @@ def test_a_tiny_autoencoder_loads(resolve: Resolve, tiny: Path, tmp_path: Path) 
     assert model.space.factor == 2
     ours, _ = load_component(model.components["vae"], "cpu")
     assert torch.equal(outputs("vae", ours), outputs("vae", theirs))
+    assert not caplog.records, "diffusers complains about what it has written itself"
 
 
 def test_the_pool_loads_a_real_model(model: Model) -> None:

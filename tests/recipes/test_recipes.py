@@ -1,5 +1,6 @@
 """Every recipe that comes with sdflow runs, and makes the pictures that it promises."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,22 @@ def test_recipes_name_real_hub_models_and_explain_themselves(name: str) -> None:
     assert all(isinstance(source, str) and source.count("/") == 1 for source in sources)
     assert text.startswith("#")
     assert text.count("#") >= 4
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"quickstart"}))
+def test_the_line_for_no_network_is_right(session: Session, name: str) -> None:
+    """What a recipe's head says to run it offline names what there is, params and built-in models alike."""
+    head = (RECIPES / f"{name}.yaml").read_text().partition("\nsdflow: 1")[0]
+    lines = [line.removeprefix("#").strip().removesuffix("\\") for line in head.splitlines()]
+    (start,) = (number for number, line in enumerate(lines) if line.startswith("Without a "))
+    words = shlex.split(" ".join(lines[start:]).partition(" -p ")[2])
+    params = tuple(word for word in words if word != "-p")
+    assert all("=" in param for param in params)
+    assert any(param.partition("=")[2].startswith("builtin:") for param in params)
+    composition = compose_file(RECIPES / f"{name}.yaml", Changes(params=params), session.registry)
+    plan = session.prepare(composition).plan
+    assert plan.order
+    assert not plan.downloads
 
 
 def test_a_community_checkpoint_and_its_vae_may_be_files(
