@@ -3,26 +3,13 @@
 import os
 from pathlib import Path
 
-from sdflow.graph.field_kinds import file_fields
+from sdflow.graph.field_kinds import file_fields, place_fields
 from sdflow.graph.part import kebab
 from sdflow.graph.registry import Registry
 from sdflow.recipe.moving import Relocate
 
-_SOURCES = frozenset(
-    {
-        "source",
-        "config",
-        "unet",
-        "vae",
-        "text-encoder",
-        "text-encoder-2",
-        "tokenizer",
-        "tokenizer-2",
-        "scheduler",
-        "low-res-scheduler",
-    }
-)
-"""Fields of the nodes that load something which name a place: a folder or file, a hub id, an address."""
+_INSIDE = ((), ("source",), ("config",))
+"""Where in a field a place is said: in itself, or in the mapping that it holds."""
 
 
 def relocation(registry: Registry) -> Relocate:
@@ -32,9 +19,10 @@ def relocation(registry: Registry) -> Relocate:
         found = registry.get(node_type)
         if found is None or inner == outer or _is_absolute(text):
             return text
-        if any(path == (kebab(name),) for name, _ in file_fields(found)):
+        if any(path == (kebab(it),) for it, _ in file_fields(found)):
             return _joined(inner, text, outer)
-        if not found.stored and path[-1] in _SOURCES and _is_path(text, inner):
+        says_place = any(path[0] == kebab(it) for it in place_fields(found)) and path[1:] in _INSIDE
+        if says_place and _is_path(text, inner):
             moved = _joined(inner, text, outer)
             return moved if moved.startswith(("../", "/")) else f"./{moved}"
         return text

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, get_args
 from pydantic import BaseModel
 
 from sdflow.composition import Json
-from sdflow.graph.fields import FileMark, NotInKey
+from sdflow.graph.fields import FileMark, NotInKey, PlaceMark
 from sdflow.graph.marks import marks_of
 from sdflow.graph.part import Part, kebab
 from sdflow.graph.wire import Wire
@@ -23,6 +23,16 @@ def file_fields(holder: type[BaseModel]) -> tuple[tuple[str, FileMark], ...]:
         for name, field in holder.model_fields.items()
         for mark in marks_of(field)
         if isinstance(mark, FileMark)
+    )
+
+
+@cache
+def place_fields(holder: type[BaseModel]) -> tuple[str, ...]:
+    """Fields that say where a model is, or hold a mapping that does."""
+    return tuple(
+        name
+        for name, field in holder.model_fields.items()
+        if any(isinstance(mark, PlaceMark) for mark in marks_of(field))
     )
 
 

@@ -20,10 +20,17 @@ class FileMark:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceMark:
+    """Marks a field that says where a model is, or a mapping that does; a path starts from the recipe's folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class NotInKey:
     """Marks a field that changes how a node runs and never its result."""
 
 
+Place: TypeAlias = Annotated[str, Field(min_length=1), PlaceMark()]
+"""A folder or file beside the recipe, a hub id, an address, or what else names a model."""
 ImageFile: TypeAlias = Annotated[str, Field(min_length=1), FileMark("image")]
 LatentFile: TypeAlias = Annotated[str, Field(min_length=1), FileMark("latent")]
 

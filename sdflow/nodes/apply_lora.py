@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from sdflow.graph.facts import AdapterNeed, Facts
+from sdflow.graph.fields import Place
 from sdflow.graph.node import Need, Node, Refusal
 from sdflow.graph.wire import Input
 from sdflow.values import FAMILIES, Adapter, AdapterFacts, Component, Model, canonical_json
@@ -31,7 +32,7 @@ class ApplyLora(Node, type="apply-lora", version=1):
 
     model: Input[Model]
     """The model, or one with other LoRAs on it: their order counts."""
-    source: str = Field(min_length=1)
+    source: Place
     """File beside the recipe, folder, hub id (owner/name), https://…, civitai:VERSION or builtin:NAME."""
     file: str | None = Field(None, min_length=1)
     """File in the folder or repository, where there are several; what diffusers calls weight_name."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import Field
 
 from sdflow.graph.facts import ComponentNeed, Facts
+from sdflow.graph.fields import Place
 from sdflow.graph.node import Need, Node
 from sdflow.nodes.load_model import DtypeName
 from sdflow.values import Control, canonical_json
@@ -17,7 +18,7 @@ class LoadControlnet(Node, type="load-controlnet", version=1):
     outputs = {"control": "Control"}
     stored = False
 
-    source: str = Field(min_length=1)
+    source: Place
     """Hub id, folder or file, https://…, civitai:VERSION, or builtin:NAME."""
     revision: str | None = None
     """Branch, tag or commit of a hub repository. Without it, what the local cache has, else main."""
@@ -29,7 +30,7 @@ class LoadControlnet(Node, type="load-controlnet", version=1):
     """One file of a hub repository, of a folder or of a version on Civitai."""
     sha256: str | None = None
     """What a single file must have; another one is refused. An https source needs it."""
-    config: str | None = Field(None, min_length=1)
+    config: Place | None = None
     """For a single file of an unusual form: the folder or hub id of a ControlNet that has its configuration."""
     dtype: DtypeName = "auto"
     """Precision, which must be that of the UNet. auto is float16 on CUDA and float32 elsewhere."""

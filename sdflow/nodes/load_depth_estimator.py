@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from pydantic import Field
-
 from sdflow.graph.facts import ComponentNeed, Facts
+from sdflow.graph.fields import Place
 from sdflow.graph.node import Need, Node
 from sdflow.nodes.load_model import DtypeName
 from sdflow.values import DepthEstimator, canonical_json
@@ -16,7 +15,7 @@ class LoadDepthEstimator(Node, type="load-depth-estimator", version=1):
     outputs = {"estimator": "DepthEstimator"}
     stored = False
 
-    source: str = Field(min_length=1)
+    source: Place
     """Hub id, such as Intel/dpt-large or depth-anything/Depth-Anything-V2-Small-hf, or a folder beside the recipe."""
     revision: str | None = None
     """Branch, tag or commit of a hub repository."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import Field
 
 from sdflow.graph.facts import ComponentNeed, Facts
+from sdflow.graph.fields import Place
 from sdflow.graph.node import Need, Node, Refusal
 from sdflow.nodes.load_model import DtypeName, PartField
 from sdflow.values import Component, IpAdapter, canonical_json
@@ -23,7 +24,7 @@ class LoadIpAdapter(Node, type="load-ip-adapter", version=1):
     outputs = {"adapter": "IpAdapter"}
     stored = False
 
-    source: str = Field(min_length=1)
+    source: Place
     """Hub id (h94/IP-Adapter), folder or file beside the recipe, https://… or civitai:VERSION."""
     file: str | None = Field(None, min_length=1)
     """File in the repository or folder, such as models/ip-adapter_sd15.safetensors; diffusers' weight_name."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from sdflow.graph.facts import Facts, ModelNeed
-from sdflow.graph.fields import told
+from sdflow.graph.fields import Place, PlaceMark, told
 from sdflow.graph.node import Need, Node
 from sdflow.values import Model, canonical_json
 
@@ -27,7 +27,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    source: str = Field(min_length=1)
+    source: Place
     """A hub id, a folder or file beside the recipe, https://…, civitai:VERSION, or builtin:NAME."""
     revision: str | None = None
     """Branch, tag or commit of a hub repository."""
@@ -39,7 +39,7 @@ class Part(BaseModel):
     """One file of the source."""
     sha256: str | None = None
     """What that file must have."""
-    config: str | None = None
+    config: Place | None = None
     """For a single file: the folder or hub id of a diffusers model that has its configuration."""
 
 
@@ -98,6 +98,7 @@ DtypeField = Annotated[
 
 PartField = Annotated[
     Part | None,
+    PlaceMark(),
     BeforeValidator(_part),
     WithJsonSchema(
         {
@@ -121,7 +122,7 @@ class LoadModel(Node, type="load-model", version=1):
     outputs = {"model": "Model"}
     stored = False
 
-    source: str | None = Field(None, min_length=1)
+    source: Place | None = None
     """Hub id, folder or file, https://…, civitai:VERSION, or builtin:NAME. Left out when every part is given."""
     revision: str | None = None
     """Branch, tag or commit of a hub repository. Without it, what the local cache has, else main."""
@@ -133,7 +134,7 @@ class LoadModel(Node, type="load-model", version=1):
     """One file of a hub repository, of a folder or of a version on Civitai."""
     sha256: str | None = None
     """What a single file must have; another one is refused. An https source needs it."""
-    config: str | None = Field(None, min_length=1)
+    config: Place | None = None
     """For a single file of an unusual form: the folder or hub id of a diffusers model that has its configuration."""
     prediction_type: Literal["epsilon", "v_prediction"] | None = None
     """What the UNet predicts, in place of what the scheduler's configuration or the file says."""

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from pydantic import Field
-
 from sdflow.graph.facts import ComponentNeed, Facts
+from sdflow.graph.fields import Place
 from sdflow.graph.node import Need, Node, Refusal
 from sdflow.nodes.load_model import DtypeName
 from sdflow.values import Component, PoseEstimator, canonical_json
@@ -20,13 +19,13 @@ class LoadPoseEstimator(Node, type="load-pose-estimator", version=1):
     outputs = {"estimator": "PoseEstimator"}
     stored = False
 
-    source: str = Field(min_length=1)
+    source: Place
     """Hub id, such as usyd-community/vitpose-base-simple, or a folder beside the recipe."""
     revision: str | None = None
     """Branch, tag or commit of a hub repository."""
     subfolder: str | None = None
     """Folder inside the source."""
-    detector: str | None = Field(None, min_length=1)
+    detector: Place | None = None
     """What finds people: hub id, such as PekingU/rtdetr_r50vd_coco_o365, or a folder. Without it, each picture is taken
     for one person from edge to edge."""
     detector_revision: str | None = None

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from pydantic import Field
-
 from sdflow.graph.facts import ComponentNeed, Facts
+from sdflow.graph.fields import Place
 from sdflow.graph.node import Need, Node
 from sdflow.nodes.load_model import DtypeName
 from sdflow.values import SafetyChecker, canonical_json
@@ -17,7 +16,7 @@ class LoadSafetyChecker(Node, type="load-safety-checker", version=1):
     outputs = {"checker": "SafetyChecker"}
     stored = False
 
-    source: str = Field(min_length=1)
+    source: Place
     """Hub id or folder of a model that has one, or of a checker by itself; or builtin:NAME."""
     revision: str | None = None
     """Branch, tag or commit of a hub repository. Without it, what the local cache has, else main."""

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pydantic import Field
 
 from sdflow.graph.facts import ComponentNeed, Facts
+from sdflow.graph.fields import Place
 from sdflow.graph.node import Need, Node, Refusal
 from sdflow.nodes.load_model import DtypeName
 from sdflow.values import Upscaler, canonical_json
@@ -18,7 +19,7 @@ class LoadUpscaler(Node, type="load-upscaler", version=1):
     outputs = {"upscaler": "Upscaler"}
     stored = False
 
-    source: str = Field(min_length=1)
+    source: Place
     """File beside the recipe (.safetensors, .pth), folder, hub id (owner/name), https://… or civitai:VERSION."""
     file: str | None = Field(None, min_length=1)
     """File in the folder or repository, where there are several."""
