@@ -6,7 +6,7 @@ from pathlib import Path
 from sdflow.graph.field_kinds import file_fields, place_fields
 from sdflow.graph.part import kebab
 from sdflow.graph.registry import Registry
-from sdflow.recipe.moving import Relocate
+from sdflow.recipe.whole import Relocate
 
 _INSIDE = ((), ("source",), ("config",))
 """Where in a field a place is said: in itself, or in the mapping that it holds."""

@@ -8,7 +8,7 @@ from sdflow.graph.field_kinds import file_fields
 from sdflow.graph.registry import Registry
 from sdflow.problems import nearest, problem
 from sdflow.recipe import RecipeFile, read_recipe
-from sdflow.recipe.used import RECIPE
+from sdflow.recipe.whole import RECIPE
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,18 @@ from sdflow.problems import Position, Problem, UserError
 from sdflow.recipe.arguments import Argument, Changes, CommandLine, read_options
 from sdflow.recipe.axes import check_axis
 from sdflow.recipe.cells import NodeTemplates, fill_cells, read_nodes
-from sdflow.recipe.expand import Expanded, expand
 from sdflow.recipe.filling import Given, leaves, misfits
 from sdflow.recipe.findings import Findings
 from sdflow.recipe.fitting import MisfitError, fit, fit_text, read_flow
 from sdflow.recipe.matrix import MAX_CELLS, canonical, combinations, count, fixed, labels
 from sdflow.recipe.model import Matrix, Param, Recipe
-from sdflow.recipe.moving import Relocate
 from sdflow.recipe.outputs import Output, output_files, read_outputs
 from sdflow.recipe.overrides import set_fields
 from sdflow.recipe.reading import RecipeFile
 from sdflow.recipe.references import ParamRef
 from sdflow.recipe.resolved import resolved_alone, resolved_json
 from sdflow.recipe.values import Origin, Values, read_values, unknown_param
+from sdflow.recipe.whole import Expanded, Relocate, whole_of
 
 MAX_CELL_NODES = 2_000_000
 """Most nodes of all cells together."""
@@ -103,7 +102,7 @@ def draft(recipe: RecipeFile, changes: Changes | None = None, relocate: Relocate
     outputs = read_outputs(recipe, problems)
     matrix, matrix_origins = _effective_matrix(recipe, values, line, problems)
     unknown = set(templates.unknown_at)
-    whole = expand(recipe, templates.nodes, outputs, problems, unknown, relocate=relocate)
+    whole = whole_of(recipe, templates.nodes, outputs, problems, unknown, relocate=relocate)
     used = _used_params(templates, outputs)
     if not (recipe.problems or templates.problems or any(output.template is None for output in outputs)):
         problems += _without_effect(values, used)  # else they may be used where nothing could be read

@@ -15,30 +15,16 @@ from sdflow.recipe.cells import NodeTemplate, read_nodes
 from sdflow.recipe.filling import leaves, replaced
 from sdflow.recipe.findings import Findings
 from sdflow.recipe.linking import Linker, into_another
-from sdflow.recipe.moving import Moved, Relocate, template_of
+from sdflow.recipe.moving import Moved, template_of
 from sdflow.recipe.outputs import Output, read_outputs
 from sdflow.recipe.overrides import Overrides
 from sdflow.recipe.reading import RecipeFile
 from sdflow.recipe.references import ParamRef
-from sdflow.recipe.used import RECIPE, Reader, Use, given_to, port_of, read_use
+from sdflow.recipe.used import Reader, Use, given_to, port_of, read_use
+from sdflow.recipe.whole import RECIPE, Expanded, Relocate
 
 MAX_NODES = 100_000
 """Most nodes that recipes in recipes may make."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expanded:
-    """The nodes of a recipe and of those that it uses, and the outputs that lead to them.
-
-    `is_as_written` says that there was nothing to expand.
-    """
-
-    nodes: tuple[NodeTemplate, ...]
-    outputs: tuple[Output, ...]
-    claims: tuple[Claim, ...] = ()
-    uses: tuple[UsedRecipe, ...] = ()
-    ports: Mapping[str, Mapping[str, Ref]] = field(default_factory=dict)
-    is_as_written: bool = False
 
 
 def expand(
@@ -54,9 +40,6 @@ def expand(
 
     What is wrong is noted; places that cannot be known because of it are added to `unknown_at`.
     """
-    wired = {name for name, param in recipe.recipe.params.items() if param.wired}
-    if not wired and all(node.spec.type != RECIPE for node in nodes):
-        return Expanded(tuple(nodes), tuple(outputs), is_as_written=True)
     chain = (Path(recipe.identity).resolve(),)
     found = _Level(recipe, Reader(), relocate, unknown_at, chain).expanded(nodes, outputs)
     problems += found.problems

@@ -1,6 +1,6 @@
 """The nodes of a recipe that another one uses, as nodes of that one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,9 +10,7 @@ from sdflow.recipe.cells import NodeTemplate
 from sdflow.recipe.filling import Given, misfits, param_names, replaced
 from sdflow.recipe.references import ParamRef
 from sdflow.recipe.used import Use
-
-Relocate = Callable[[str, tuple[str | int, ...], str, Path, Path], str]
-"""`(node type, path of a field, text, folder, other folder)`: the text as it reads from the other folder."""
+from sdflow.recipe.whole import Relocate
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdflow.composition import Cell, Json, Ref
-from sdflow.recipe.expand import Expanded
 from sdflow.recipe.filling import rewritten
 from sdflow.recipe.fitting import inferred_type
 from sdflow.recipe.model import Matrix, Param, Recipe
 from sdflow.recipe.references import escaped
 from sdflow.recipe.scalars import core_scalar
+from sdflow.recipe.whole import Expanded
 
 _PLAIN = re.compile(r"[A-Za-z$./_][A-Za-z0-9_./$-]*(?: [A-Za-z0-9_./$-]+)*")
 _UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")

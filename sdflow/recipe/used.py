@@ -16,9 +16,8 @@ from sdflow.recipe.model import Matrix, Param, json_type
 from sdflow.recipe.proposals import proposal
 from sdflow.recipe.reading import RecipeFile, examine, read_bytes
 from sdflow.recipe.references import ParamRef
+from sdflow.recipe.whole import RECIPE
 
-RECIPE = "recipe"
-"""The type of the nodes that stand for a recipe."""
 MAX_DEPTH = 32
 """Deepest nesting of recipes in recipes."""
 _FIELDS = ("path", "params")
