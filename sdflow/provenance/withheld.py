@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 from sdflow.graph.build import GraphOutput
@@ -14,7 +15,7 @@ _SHOW_MANY = frozenset({"grid", "animate"})
 """What shows a whole batch is written, with the flagged ones as their node hands them on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Withheld:
     """Asked for each file; `value` gives a result by its key and port."""
 
@@ -28,14 +29,19 @@ class Withheld:
         Raises:
             LostValueError: what was flagged is not kept any more.
         """
-        graph = self.plan.graph
-        if not any(item.node.withholds for item in graph.nodes):
+        if not self._somewhere:
             return None
+        graph = self.plan.graph
         for wire, item in self._made_from(output.wire, index):
             port = graph.nodes[wire.node].node.withholds
             if port is not None and wire.port != port and self._is_flagged(wire.node, port, item):
                 return graph.nodes[wire.node].name
         return None
+
+    @cached_property
+    def _somewhere(self) -> bool:
+        """Whether any node of the plan flags anything; there are plans of ten thousands."""
+        return any(item.node.withholds for item in self.plan.graph.nodes)
 
     def _made_from(self, start: Wire, index: int) -> Iterator[tuple[Wire, int]]:
         """A result and all that feeds it, each with the number of the item."""
