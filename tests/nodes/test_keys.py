@@ -511,9 +511,13 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     return Workbench(folder)
 
 
+ELSEWHERE = {"detect-pose": "test_pose", "watermark": "test_watermark"}
+"""Types that need what is not always there; a test of their own changes their fields and looks at the key."""
+
+
 def test_the_table_names_every_field_of_every_node_type() -> None:
     for node_type in default_registry():
-        if not node_type.stored:
+        if not node_type.stored or node_type.name in ELSEWHERE:
             continue
         fields = {*plain_fields(node_type), *(name for name, _ in file_fields(node_type))}
         named = {field.replace("-", "_") for _, _, change in MUTATIONS[node_type.name] for field in change}

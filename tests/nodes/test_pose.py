@@ -248,13 +248,13 @@ def test_without_scipy_it_is_refused_while_planning(
     assert refused(bench, looking()).code == "SDF430"
 
 
-def test_another_detector_or_preparation_is_another_result(bench: Workbench) -> None:
+def test_another_detector_preparation_or_threshold_is_another_result(bench: Workbench) -> None:
     def key(nodes: Nodes) -> str:
         plan = bench.session.prepare(bench.compose(bench.write(nodes, {"pose.png": "$pose"}))).plan
         return plan.keys[plan.graph.names["", "pose"]].key
 
     first = key(looking())
-    assert key(looking("./yolos")) != first
+    assert len({first, key(looking("./yolos")), key(looking(threshold=0.4)), key(looking(person=0.4))}) == 4
     file = bench.folder / "vitpose" / "preprocessor_config.json"
     text = file.read_text()
     file.write_text(json.dumps({**json.loads(text), "image_mean": [0.4, 0.4, 0.4]}))

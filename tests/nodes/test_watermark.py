@@ -94,6 +94,15 @@ def test_the_encoder_is_given_colours_in_its_order_and_the_bits(installed: list[
     assert installed[2] == ("bits", [int(bit) for bit in "110000111010100100110001"])
 
 
+def test_what_is_written_is_in_the_key(installed: list[Any], tmp_path: Path) -> None:
+    bench, keys = Workbench(tmp_path), set()
+    every: list[dict[str, str]] = [{}, {"bits": "01"}, {"message": "01"}]
+    for fields in every:
+        plan = bench.session.prepare(bench.compose(bench.write(marked(bench, **fields), OUT))).plan
+        keys.add(plan.keys[plan.graph.names["", "marked"]].key)
+    assert len(keys) == 3
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_depth_and_transparency_stay_and_the_given_picture_too(installed: list[Any], deep: bool) -> None:
     scale = 257 if deep else 1
