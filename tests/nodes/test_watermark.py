@@ -96,7 +96,7 @@ def test_the_encoder_is_given_colours_in_its_order_and_the_bits(installed: list[
 
 def test_what_is_written_is_in_the_key(installed: list[Any], tmp_path: Path) -> None:
     bench, keys = Workbench(tmp_path), set()
-    every: list[dict[str, str]] = [{}, {"bits": "01"}, {"message": "01"}]
+    every: list[dict[str, Any]] = [{}, {"bits": "01"}, {"message": "01"}]
     for fields in every:
         plan = bench.session.prepare(bench.compose(bench.write(marked(bench, **fields), OUT))).plan
         keys.add(plan.keys[plan.graph.names["", "marked"]].key)
