@@ -14,6 +14,7 @@ enlarges are run at sides of 256, 512 and 1024 pixels, in tiles and in one go.
 
 import argparse
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 _SEAMS, _HALF = 1.0, 0.5
 _GROWTH = 1.25
 """Limits: a seam against the picture, sdflow's error against diffusers', memory against that of the smaller picture."""
+_ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+}
+"""glibc gives memory back at once: a peak is of what is in use, and the same each time. Else it varies by 60 MB."""
 _WORDS = {"decode": "decoding", "windows": "UNet in windows", "upscale": "enlarging"}
 
 
@@ -105,7 +112,8 @@ def edges(side: int, *, theirs: bool) -> list[int]:
 def peak(kind: str, side: int, *flags: str) -> int:
     """Bytes of the largest resident set of a process of its own."""
     command = [sys.executable, "-m", "benchmarks.tile_memory", kind, str(side), *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    given = {**os.environ, **_ALLOCATOR}
+    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return int(done.stdout.splitlines()[-1])
