@@ -31,7 +31,8 @@ from sdflow.recipe import Changes
 from sdflow.resolve.facts import resolve
 from sdflow.store import Store
 from sdflow.values.encoded import Encoded, RawTensor
-from sdflow.workflow import Session, Settings, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import Session, Settings
 
 SHAPES: Mapping[str, Callable[[int], Fields]] = {"chain": chain, "ladder": ladder}
 
@@ -52,7 +53,7 @@ def keep_all(session: Session, composition: Composition) -> None:
 def parts_of(session: Session, composition: Composition, times: int) -> dict[str, Json]:
     """Where the time goes: medians of the steps of one plan."""
     graph = session.graph(composition)
-    facts = resolve(graph, session.resolver(composition.base), session.device)
+    facts = resolve(graph, session.describer.resolver(composition.base), session.device)
     inferred = infer(graph, facts)
     keys = make_keys(graph, facts, inferred)
     steps = {

@@ -30,7 +30,8 @@ from sdflow.composing import compose_file
 from sdflow.composition import Composition, Json
 from sdflow.recipe import Changes
 from sdflow.values import State
-from sdflow.workflow import Session, Settings, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import Session, Settings
 
 LIMIT = 1.02
 NEVER = 1e9

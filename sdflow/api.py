@@ -15,7 +15,8 @@ from sdflow.engine.results import Results
 from sdflow.problems import NodeFailedError
 from sdflow.recipe import Changes
 from sdflow.values import Image, StoredValue
-from sdflow.workflow import Prepared, RunResult, Session, Settings, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import Prepared, RunResult, Session, Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

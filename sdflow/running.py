@@ -22,7 +22,8 @@ from sdflow.provenance.of_output import Origins
 from sdflow.provenance.withheld import Withheld
 from sdflow.store import LostValueError
 from sdflow.values import TrajectorySpec
-from sdflow.workflow import Prepared, RunResult, Session, Wishes, choices_of
+from sdflow.wishes import Wishes, choices_of
+from sdflow.workflow import Prepared, RunResult, Session
 
 _MOST_LOSSES = 20
 

@@ -1,6 +1,6 @@
 """The spine of sdflow: a composition becomes a graph, facts, a plan, a run. The CLI and the API both stand on it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from sdflow.collector import collector_paused
 from sdflow.composition import Composition
+from sdflow.describing import Describer
 from sdflow.device import Device
 from sdflow.engine.context import ComponentPool, InputChangedError, InterruptedRunError
 from sdflow.engine.events import Downloading, Listener, ModelMoved
@@ -25,12 +26,12 @@ from sdflow.graph.plan import Choices, Kept, Memory, Plan, plan
 from sdflow.graph.registry import Registry
 from sdflow.locking.lock import beside
 from sdflow.nodes.builtin import default_registry
-from sdflow.problems import Problem, UserError, nearest
+from sdflow.problems import Problem, UserError
 from sdflow.profiles.applying import Applied, applied, group_of
 from sdflow.profiles.possible import refuse_impossible
 from sdflow.profiles.profile import Chosen
 from sdflow.resolve.device import find_device
-from sdflow.resolve.facts import ResolvedFacts, Resolver, resolve
+from sdflow.resolve.facts import ResolvedFacts, resolve
 from sdflow.store import (
     DigestMemo,
     Layout,
@@ -40,16 +41,14 @@ from sdflow.store import (
     cache_root,
     default_limit,
 )
-from sdflow.values import AdapterFacts, Component, Location, Model, WeightFile
+from sdflow.values import Component, Location, WeightFile
+from sdflow.wishes import Wishes, choices_of
 
 if TYPE_CHECKING:
     # Imported where a plan is carried out: commands that only plan start without them.
     from sdflow.engine.execution import Outcome
     from sdflow.locking.pins import Pins
-    from sdflow.models.context import Context
-    from sdflow.models.fetch import Fetched
     from sdflow.models.pool import PoolEvent
-    from sdflow.models.request import AdapterRequest, ComponentRequest, ModelRequest
 
 _MEMORY_TIER_BYTES = 2**30
 
@@ -73,16 +72,6 @@ class Settings:
     locked: bool = False
     save_every: float = SAVE_EVERY
     environ: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a user asks of one plan, by the names in the recipe; with `twice`, all of it runs, each node two times."""
-
-    to: tuple[str, ...] = ()
-    force: tuple[str, ...] = ()
-    refresh: bool = False
-    twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +125,7 @@ class Session:
         # Digests of files are remembered even where results are not.
         self.memo = DigestMemo(Layout(self.root))
         self.index = RunIndex(self.store.layout)
+        self.describer = Describer(self.root, self.memo, lambda: self.device, settings.offline)
         self.listener: Listener = _nobody
         self.stop = Flag()
 
@@ -208,64 +198,6 @@ class Session:
             check=self._unchanged,
         )
 
-    def describe_model(self, request: object, base: Path) -> Model:
-        """The description of a model, from a request of the models room."""
-        from sdflow.models.resolve import resolve_model
-
-        return resolve_model(
-            cast("ModelRequest", request),
-            base=base,
-            device=self.device,
-            memo=self.memo.digest_of,
-            cache_root=self.root,
-            offline=self.settings.offline,
-        )
-
-    def describe_adapter(self, request: object, base: Path) -> AdapterFacts:
-        """What is known of an adapter's file, from a request of the models room.
-
-        Raises:
-            UserError: there is no such file, or it is no such adapter.
-        """
-        from sdflow.models.adapter import describe_adapter
-
-        return describe_adapter(cast("AdapterRequest", request), self.context(base))
-
-    def describe_component(self, request: object, base: Path) -> Component:
-        """The description of a component that is no part of a model, from a request of the models room.
-
-        Raises:
-            UserError: there is no such thing, or it is none that sdflow loads.
-        """
-        from sdflow.models.alone import describe_component
-
-        return describe_component(cast("ComponentRequest", request), self.context(base), self.device)
-
-    def context(self, base: Path) -> "Context":
-        """Where models are looked for, for a recipe in the folder `base`."""
-        from sdflow.models.context import Context
-
-        return Context.of_environment(base, self.memo.digest_of, self.root, offline=self.settings.offline)
-
-    def fetch_model(self, request: object, base: Path, progress: Callable[[int, int], None]) -> "Fetched":
-        """Bring a model or a file here that a request of the models room (`PartRequest`) names.
-
-        Raises:
-            UserError: there is no such thing, or it cannot be brought here.
-        """
-        from sdflow.models.fetch import fetch_components, fetch_file
-        from sdflow.models.request import ModelRequest, PartRequest
-
-        part = cast("PartRequest", request)
-        context = self.context(base)
-        fetched = fetch_file(part, context, progress)
-        if fetched is not None:
-            return fetched
-        model = self.describe_model(
-            ModelRequest(part.source, part.revision, part.variant, part.subfolder, sha256=part.sha256), base
-        )
-        return fetch_components(part, model, context, progress)
-
     def pins(self, composition: Composition) -> "Pins | None":
         """The lock beside a recipe, where there is one.
 
@@ -278,16 +210,6 @@ class Session:
         from sdflow.locking.pins import Pins, read_lock
 
         return Pins(read_lock(path), path.name, strict)
-
-    def resolver(self, base: Path, pinned: Callable[[object], object] = lambda request: request) -> Resolver:
-        """How facts are found for a recipe in the folder `base`; `pinned` says which commits requests mean."""
-        return Resolver(
-            base,
-            self.memo.digest_of,
-            lambda request: self.describe_model(pinned(request), base),
-            lambda request: self.describe_adapter(pinned(request), base),
-            lambda request: self.describe_component(pinned(request), base),
-        )
 
     @collector_paused()
     def graph(self, composition: Composition) -> Graph:
@@ -323,7 +245,7 @@ class Session:
             )
         chosen = self.profile  # asked first: its mistakes are told before anything is looked for elsewhere
         pins = self.pins(composition)
-        resolver = self.resolver(composition.base, pins.pinned) if pins else self.resolver(composition.base)
+        resolver = self.describer.resolver(composition.base, *((pins.pinned,) if pins else ()))
         if pins is not None:
             pins.check_recipes(composition.uses)
         facts = resolve(graph, resolver, self.device)
@@ -431,30 +353,6 @@ class _Memory:
 
     def seconds(self, node_type: str, scale: str, work: float) -> tuple[float, float] | None:
         return self.session.rates.seconds(node_type, scale, work)
-
-
-def choices_of(graph: Graph, wishes: Wishes) -> Choices:
-    """From names in the recipe to numbers of nodes.
-
-    Raises:
-        UserError: names that the recipe does not have.
-    """
-    problems: list[Problem] = []
-
-    def numbers(name: str) -> Sequence[int]:
-        found = graph.named(name)
-        if not found:
-            near = nearest(name, graph.node_names())
-            hint = f"did you mean {near}?" if near else "nodes: " + ", ".join(graph.node_names())
-            problems.append(Problem("SDF206", f"there is no node {name}", hint=hint))
-        return found
-
-    targets = tuple(number for name in wishes.to for number in numbers(name))
-    forced = [number for name in wishes.force if not name.endswith("+") for number in numbers(name)]
-    forced_on = [number for name in wishes.force if name.endswith("+") for number in numbers(name[:-1])]
-    if problems:
-        raise UserError(*problems)
-    return Choices(targets, wishes.refresh, frozenset(forced), frozenset(forced_on))
 
 
 def _nobody(event: object) -> None:

@@ -34,7 +34,7 @@ def checked(session: Session, composition: Composition) -> Checked:
     session.settings = replace(session.settings, offline=True)
     graph = session.graph(composition)
     try:
-        facts = resolve(graph, session.resolver(composition.base), session.device)
+        facts = resolve(graph, session.describer.resolver(composition.base), session.device)
     except UserError as error:
         wrong = [problem for problem in error.problems if problem.code not in NOT_HERE]
         if wrong:

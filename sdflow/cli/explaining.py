@@ -8,7 +8,8 @@ from sdflow.composition import Json
 from sdflow.graph.plan import PlannedNode
 from sdflow.review.nearest import Near, Neighbours
 from sdflow.store import Record
-from sdflow.workflow import Prepared, Session, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import Prepared, Session
 
 
 @dataclass(frozen=True)

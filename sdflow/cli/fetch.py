@@ -32,7 +32,7 @@ def command(recipe: Path, **options: Any) -> None:
             if isinstance(value, Loadable)
             for part in value.components.values()
         }
-        context = session.context(prepared.composition.base)
+        context = session.describer.context(prepared.composition.base)
         total = 0
         for part in wanted.values():
             places = (part.location, *(adapter.location for adapter in part.adapters))

@@ -38,9 +38,9 @@ def locked_text(session: Session, recipe: Path, upgrade: Sequence[str]) -> tuple
     graph = session.graph(composition)
     path = beside(composition)
     lock = read_lock(path) if path.is_file() else Lock()
-    moved = _latest(_places(graph, upgrade), session.context(composition.base))
+    moved = _latest(_places(graph, upgrade), session.describer.context(composition.base))
     pins = Pins(replace(lock, places={**lock.places, **moved}), path.name)
-    facts = resolve(graph, session.resolver(composition.base, pins.pinned), session.device)
+    facts = resolve(graph, session.describer.resolver(composition.base, pins.pinned), session.device)
     infer(graph, facts)
     return path, lock_text(lock_of(graph, facts, composition.uses))
 

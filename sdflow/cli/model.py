@@ -65,7 +65,7 @@ def show(source: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001 - 
 
     wanted = {name: options.pop(name) for name in (*_PLACE, "dtype", "config", "prediction_type")}
     with opt.session_of(options).closing() as session:
-        model = session.describe_model(ModelRequest(source, **wanted), Path.cwd())
+        model = session.describer.model(ModelRequest(source, **wanted), Path.cwd())
     rows = component_rows(model)
     if as_json:
         components = [asdict(row) for row in rows]
@@ -110,7 +110,7 @@ def fetch(source: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001 -
 
     request = PartRequest(source, **{name: options.pop(name) for name in _PLACE})
     with opt.session_of(options).closing() as session, download_bar(source) as progress:
-        fetched = session.fetch_model(request, Path.cwd(), progress)
+        fetched = session.describer.fetch(request, Path.cwd(), progress)
     paths, about = [str(path) for path in fetched.paths], fetched.civitai
     if as_json:
         told = {"paths": paths, "bytes": fetched.size, "recipe": dict(fetched.fields)}

@@ -10,7 +10,8 @@ import click
 from sdflow.cli.completing import complete_nodes, complete_params
 from sdflow.composition import Composition
 from sdflow.engine.states import SAVE_EVERY
-from sdflow.workflow import Session, Settings, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import Session, Settings
 
 if TYPE_CHECKING:
     from sdflow.recipe import Changes

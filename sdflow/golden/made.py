@@ -16,7 +16,8 @@ from sdflow.problems import UserError, problem
 from sdflow.provenance.withheld import Withheld
 from sdflow.store import LostValueError
 from sdflow.values import Image, ImageSpec, Mask, MaskSpec, StoredValue
-from sdflow.workflow import Prepared, RunResult, Session, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import Prepared, RunResult, Session
 
 
 @dataclass(frozen=True, slots=True)

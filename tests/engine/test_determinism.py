@@ -22,7 +22,8 @@ from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Input
 from sdflow.recipe import Changes
 from sdflow.values import Image, ImageSpec
-from sdflow.workflow import RunResult, Session, Settings, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import RunResult, Session, Settings
 from tests.graph.arithmetic import Add, Make, pixel
 
 TIMES = count(1)

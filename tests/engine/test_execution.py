@@ -16,7 +16,8 @@ from sdflow.graph.registry import Registry
 from sdflow.graph.wire import Input
 from sdflow.problems import NodeFailedError
 from sdflow.values import Image, ImageSpec
-from sdflow.workflow import RunResult, Session, Settings, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import RunResult, Session, Settings
 from tests.graph.arithmetic import ARITHMETIC, Add, Make, pixel, recipe
 
 E = TypeVar("E", bound=Event)

@@ -26,7 +26,8 @@ from sdflow.graph.wire import Input
 from sdflow.problems import UserError
 from sdflow.recipe import Changes
 from sdflow.values import Image, ImageSpec
-from sdflow.workflow import Session, Settings, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import Session, Settings
 from tests.graph.arithmetic import Add, Make, NoFacts, pixel
 from tests.graph.test_plan import Remembered, said
 

@@ -87,7 +87,7 @@ def with_adapters(
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     place = PartRequest(f"./{family}/image_encoder")
-    encoder = bench.session.describe_component(ComponentRequest("image_encoder", place), bench.folder)
+    encoder = bench.session.describer.component(ComponentRequest("image_encoder", place), bench.folder)
     pipeline.register_modules(
         image_encoder=load_component(encoder, "cpu")[0],
         feature_extractor=CLIPImageProcessorPil(size=32, crop_size=32),
@@ -274,7 +274,7 @@ def test_the_unet_is_left_as_it_was_also_when_the_run_is_interrupted(bench: Work
     from tests.diffusion.reference import request
 
     place = PartRequest("./sd", file="plain.safetensors")
-    part = bench.session.describe_component(ComponentRequest("ip_adapter", place), bench.folder)
+    part = bench.session.describer.component(ComponentRequest("ip_adapter", place), bench.folder)
     modules = load(tiny)
     unet = modules.unet
     pictures = ImagePrompt(torch.randn(1, 24), torch.zeros(1, 24))

@@ -45,7 +45,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
 
 
 def described(bench: Workbench, model: Path) -> Model:
-    return bench.session.describe_model(ModelRequest(str(model)), bench.folder)
+    return bench.session.describer.model(ModelRequest(str(model)), bench.folder)
 
 
 def own_modules(bench: Workbench, model: Path) -> dict[str, Any]:
@@ -437,7 +437,7 @@ def test_a_lora_for_parts_that_the_model_lacks(bench: Workbench, tiny: Path) -> 
     layer = "lora_te_text_model_encoder_layers_0_self_attn_q_proj"
     tensors = {f"{layer}.lora_down.weight": torch.ones(1, 32), f"{layer}.lora_up.weight": torch.ones(32, 1)}
     source = write(bench.folder / "text.safetensors", tensors)
-    lora = bench.session.describe_adapter(AdapterRequest("lora", f"./{source.name}"), bench.folder)
+    lora = bench.session.describer.adapter(AdapterRequest("lora", f"./{source.name}"), bench.folder)
     model = described(bench, tiny)
     without = replace(model, components={k: v for k, v in model.components.items() if k != "text_encoder"})
     _refuse_nothing(model, lora)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sdflow.engine.events import Event, NodeStarted
-from sdflow.workflow import Wishes
+from sdflow.wishes import Wishes
 from tests.nodes.workbench import Nodes, Workbench, edited, text_to_image
 
 PICTURE = {"picture.png": "$image"}

@@ -49,7 +49,7 @@ def rebuilt(kind: str, made: Any, **more: Any) -> Any:
 def net(bench: Workbench) -> Any:
     """The ControlNet as sdflow loads it."""
     request = ComponentRequest("controlnet", PartRequest(NET))
-    return load_component(bench.session.describe_component(request, bench.folder), "cpu")[0]
+    return load_component(bench.session.describer.component(request, bench.folder), "cpu")[0]
 
 
 def follows(bench: Workbench) -> dict[str, Any]:

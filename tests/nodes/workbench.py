@@ -11,7 +11,8 @@ from sdflow.composing import compose_file
 from sdflow.composition import Composition
 from sdflow.engine.events import Event, NodeStarted
 from sdflow.recipe import Changes
-from sdflow.workflow import RunResult, Session, Settings, Wishes
+from sdflow.wishes import Wishes
+from sdflow.workflow import RunResult, Session, Settings
 
 Nodes = dict[str, dict[str, Any]]
 
