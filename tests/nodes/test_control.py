@@ -138,7 +138,7 @@ def test_a_light_adapter_is_for_unets_whose_last_levels_are_alike(bench: Workben
     from sdflow.models.tiny import tiny_unet_config
     from sdflow.models.tiny_control import write_tiny_control
 
-    light = {"adapter_type": "light_adapter", "channels": [16, 32, 32], "num_res_blocks": 1}
+    light: dict[str, Any] = {"adapter_type": "light_adapter", "channels": [16, 32, 32], "num_res_blocks": 1}
     write_tiny_control(tmp_path / "light", tiny_unet_config(), "adapter", **light)
     nodes = controlled({**ONE, "model": "$adapter"})
     nodes["adapter"]["source"] = str(tmp_path / "light")
