@@ -108,6 +108,11 @@ BUILTINS: Mapping[str, Builtin] = {
     "toybox-taesd": Shipped(
         _SHIPPED / "toybox-taesd", "a fast VAE for toybox's latents, for previews", kind="VAE"
     ),
+    "toybox-inpaint": Shipped(
+        _SHIPPED / "toybox-inpaint",
+        "toybox for parts of a picture: it is shown the mask and what is around it",
+        dict.fromkeys(("vae", "text_encoder", "tokenizer", "scheduler"), "toybox"),
+    ),
     "toybox-canny": Shipped(
         _SHIPPED / "toybox-canny", "a ControlNet of edges for toybox, for load-controlnet", kind="ControlNet"
     ),

@@ -83,3 +83,30 @@ def test_edges_steer_the_shapes(bench: Workbench, judge: Judge) -> None:
     assert edge_score(without, hints) < 0.6
     assert edge_score(with_them, hints) > 0.75
     assert [seen.background for seen in judged(judge, with_them)].count("snow") >= 3
+
+
+def test_inpainting_follows_the_prompt_inside_the_mask_and_the_picture_outside(
+    bench: Workbench, judge: Judge
+) -> None:
+    """Before anything is composited: the UNet is shown what is around, and paints it again as it is."""
+    scene = drawn(bench, prompted("builtin:toybox", "a castle in a green meadow", 1), 1)[0]
+    Pillow.fromarray(scene).save(bench.folder / "castle.png")
+    hole = np.zeros((128, 128), np.bool_)
+    hole[4:124, 28:100] = True
+    Pillow.fromarray(hole.astype(np.uint8) * 255).save(bench.folder / "hole.png")
+    nodes = prompted("builtin:toybox-inpaint", "a penguin in a green meadow", latent="$start", strength=1.0)
+    del nodes["noise"]
+    nodes["picture"] = {"type": "load-image", "path": "castle.png"}
+    nodes["mask"] = {"type": "load-mask", "path": "hole.png"}
+    nodes["start"] = {
+        "type": "init-latent-from-image",
+        "model": "$model",
+        "image": "$picture",
+        "mask": "$mask",
+        "batch": SEEDS,
+    }
+    painted = drawn(bench, nodes)
+    away = np.abs(painted.astype(float) - scene)
+    assert away[:, ~hole].mean() < 12
+    assert away[:, hole].mean() > 30
+    assert things(judge, painted).count("penguin") >= 3

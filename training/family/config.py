@@ -25,9 +25,11 @@ class Inpaint(Prompted):
 
     Attributes:
         scenes: how many have something painted out.
+        known: the limit of the weight of what is outside of the mask, which is 1 / signal-to-noise.
     """
 
     scenes: int = Field(ge=8)
+    known: float = Field(gt=0)
 
 
 class Canny(Prompted):

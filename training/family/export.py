@@ -1,6 +1,7 @@
 """What was trained on top of toybox, as sdflow ships it: in half precision, and nothing that toybox has already."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from training.family.sketch import build_lora, lora_weights
 from training.family.upscaler import BETAS, build_upscaler
 from training.latents import read_latents
 from training.run import Run
+
+_FACTOR = 0.08333
+"""The scaling factor of the published x4 upscaler's autoencoder."""
 
 
 def export_inpaint(run: Run) -> Path:
@@ -57,12 +61,27 @@ def export_negative(run: Run) -> Path:
     return clean(folder)
 
 
-def trained_fine_autoencoder(run: Run, scaling_factor: float = 1.0) -> AutoencoderKL:
-    """toybox-x4's autoencoder as the run has it, with what brings its latents to unit deviation."""
+def trained_fine_autoencoder(run: Run) -> AutoencoderKL:
+    """toybox-x4's autoencoder as the run has it."""
     model = build_fine_autoencoder(run.config.family.x4.autoencoder)
     model.load_state_dict(part(latest(run.folder / "x4-autoencoder"), "model"))
-    model.register_to_config(scaling_factor=round(scaling_factor, 5))
     return model.eval()
+
+
+def rescaled(model: AutoencoderKL, scaling_factor: float) -> AutoencoderKL:
+    """An autoencoder whose latents have unit deviation when multiplied by `scaling_factor`, as one of the upscaler's.
+
+    Its latents are made larger instead: diffusers' pipeline takes 0.08333 for the factor, whatever is written.
+    """
+    larger = scaling_factor / _FACTOR
+    with torch.no_grad():
+        means = model.config.latent_channels
+        model.quant_conv.weight[:means] *= larger
+        model.quant_conv.bias[:means] *= larger
+        model.quant_conv.bias[means:] += 2 * math.log(larger)  # the logarithm of the variance
+        model.post_quant_conv.weight /= larger
+    model.register_to_config(scaling_factor=_FACTOR)
+    return model
 
 
 def export_x4(run: Run) -> Path:
@@ -74,7 +93,7 @@ def export_x4(run: Run) -> Path:
     folder = _anew(run, "toybox-x4")
     parts: dict[str, Any] = {
         "unet": unet.half(),
-        "vae": trained_fine_autoencoder(run, factor).half(),
+        "vae": rescaled(trained_fine_autoencoder(run), factor).half(),
         "scheduler": DDIMScheduler(
             **BETAS,
             prediction_type="v_prediction",

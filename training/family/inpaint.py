@@ -63,6 +63,7 @@ class TrainedInpainting(TrainedOnToybox):
 
     def __init__(self, settings: Inpaint, lesson: Lesson, masked: Path, masks: Path) -> None:
         super().__init__(settings, lesson)
+        self.known = settings.known
         self.unet = build_inpainting_unet(lesson.toybox)
         self._paths = masked, masks
         self._masked: list[Latents] = []
@@ -81,7 +82,12 @@ class TrainedInpainting(TrainedOnToybox):
         noisy, noise, timesteps, tokens, mask, around = batch
         seen = torch.cat([noisy, mask, around], 1)
         predicted = self.unet(seen, timesteps, self.said(tokens)).sample
-        return self.loss(predicted, noise, timesteps)
+        loss, figures = self.loss(predicted, noise, timesteps)
+        # What is outside of the mask is known. In the picture, an error is that of the noise over this ratio, so that
+        # without more weight nothing would be gained by copying while there is much noise.
+        known = (1 / self.ratio(timesteps)).clamp(max=self.known).view(-1, 1, 1, 1) * (1 - mask)
+        outside = (known * (predicted.float() - noise).square()).mean()
+        return loss + outside, {**figures, "outside": outside}
 
     def batch(self, chance: Chance, progress: float) -> tuple[Tensor, ...]:
         """Random scenes with their masks."""

@@ -119,6 +119,10 @@ class TrainedOnToybox(Trained):
     def loss(self, predicted: Tensor, noise: Tensor, timesteps: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The squared error with min-SNR weights, and the plain one."""
         errors = (predicted.float() - noise).square().mean((1, 2, 3))
-        alpha = self._alphas[timesteps]
-        ratio = alpha / (1 - alpha)
+        ratio = self.ratio(timesteps)
         return (errors * ratio.clamp(max=self.settings.snr) / ratio).mean(), {"mse": errors.mean()}
+
+    def ratio(self, timesteps: Tensor) -> Tensor:
+        """Of signal to noise in power, float[batch]."""
+        alpha = self._alphas[timesteps]
+        return alpha / (1 - alpha)

@@ -76,9 +76,11 @@ class TrainedUpscaler(TrainedOnToybox):
         seen = torch.cat([noisy, small], 1)
         predicted = self.unet(seen, timesteps, self.said(tokens), class_labels=levels).sample
         errors = (predicted.float() - velocity).square().mean((1, 2, 3))
-        alpha = self._alphas[timesteps]
-        ratio = alpha / (1 - alpha)
-        return (errors * ratio.clamp(max=self.settings.snr) / (ratio + 1)).mean(), {"mse": errors.mean()}
+        ratio = self.ratio(timesteps)
+        # Of the picture's error: min-SNR weights, but never below 1, for the small picture tells much of the large one
+        # where there is nothing but noise yet.
+        weights = ratio.clamp(1, self.settings.snr) / (ratio + 1)
+        return (errors * weights).mean(), {"mse": errors.mean()}
 
     def batch(self, chance: Chance, progress: float) -> tuple[Tensor, ...]:
         """Random pieces, and what their whole scene is called."""
