@@ -20,7 +20,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.figures import Figure, report
-from benchmarks.processes import ROOT
+from benchmarks.processes import GIVING_BACK, ROOT
 from benchmarks.recipes import text_to_image
 from sdflow.composition import Json
 
@@ -79,6 +79,7 @@ def measured(model: Path, folder: Path, name: str, profile: str, *, side: int) -
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, str(recipe), str(cache), profile, device],
         cwd=ROOT,
+        env={**os.environ, **GIVING_BACK},
         capture_output=True,
         text=True,
         check=False,

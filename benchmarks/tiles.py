@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.figures import Figure, report, rounded
-from benchmarks.processes import ROOT
+from benchmarks.processes import GIVING_BACK, ROOT
 from benchmarks.tile_memory import FACTOR, KINDS, OVERLAP, TILE, toybox
 
 if TYPE_CHECKING:
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 _SEAMS, _HALF = 1.0, 0.5
 _GROWTH = 1.25
 """Limits: a seam against the picture, sdflow's error against diffusers', memory against that of the smaller picture."""
-_ALLOCATOR = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "65536",
-    "MALLOC_TRIM_THRESHOLD_": "65536",
-}
-"""glibc gives memory back at once: a peak is of what is in use, and the same each time. Else it varies by 60 MB."""
 _WORDS = {"decode": "decoding", "windows": "UNet in windows", "upscale": "enlarging"}
 
 
@@ -112,7 +106,7 @@ def edges(side: int, *, theirs: bool) -> list[int]:
 def peak(kind: str, side: int, *flags: str) -> int:
     """Bytes of the largest resident set of a process of its own."""
     command = [sys.executable, "-m", "benchmarks.tile_memory", kind, str(side), *flags]
-    given = {**os.environ, **_ALLOCATOR}
+    given = {**os.environ, **GIVING_BACK}
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
