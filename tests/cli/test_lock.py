@@ -1,6 +1,8 @@
 """`sdflow lock`, `run --locked` and `sdflow fetch` as a person meets them."""
 
 import hashlib
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,8 +108,6 @@ def test_another_node_version_is_refused_when_locked(sdflow: Sdflow, measured: P
 def test_a_changed_byte_of_any_model_file_is_refused(
     sdflow: Sdflow, tiny: Path, tmp_path: Path, role: str
 ) -> None:
-    import shutil
-
     shutil.copytree(tiny, tmp_path / "model")
     (tmp_path / "r.yaml").write_text(MODEL.replace("MODEL", "./model"))
     assert sdflow("lock", "r.yaml").code == 0
@@ -153,6 +153,27 @@ def test_a_branch_that_moves_is_not_followed_until_it_is_upgraded(
     assert sdflow("lock", "r.yaml", "--upgrade", "modle").err.count("did you mean model?") == 1
     assert sdflow("lock", "r.yaml", "--upgrade", "model").code == 0
     assert moved in (tmp_path / "r.lock").read_text()
+
+
+def test_a_hub_that_has_other_bytes_under_the_pinned_commit_is_refused_with_both_digests(
+    sdflow: Sdflow, hub: Hub, tiny: Path, tmp_path: Path
+) -> None:
+    """As a rewritten repository has; seen from a machine that has asked it nothing yet."""
+    from sdflow.models.tiny import write_tiny
+
+    (tmp_path / "r.yaml").write_text(MODEL.replace("MODEL", "someone/tiny"))
+    assert sdflow("lock", "r.yaml").code == 0
+    assert sdflow("plan", "r.yaml", "--locked").code == 0
+    before = hub.repos["someone/tiny"]
+    hub.repos["someone/tiny"] = Repo.of_folder(write_tiny(tmp_path / "rewritten", seed=5))
+    assert hub.repos["someone/tiny"].commit == before.commit
+    shutil.rmtree(hub.place.listings)
+    answer = sdflow("plan", "r.yaml", "--locked")
+    assert answer.code == 2
+    said = re.findall(r"SDF753 unet/.* (sha256:[0-9a-f]{64}) now, (sha256:[0-9a-f]{64}) there", answer.err)
+    assert len(said) == 1
+    assert said[0][0] != said[0][1]
+    assert said[0][1] in (tmp_path / "r.lock").read_text()
 
 
 def test_two_branches_that_each_add_a_node_merge(
