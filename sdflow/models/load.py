@@ -54,9 +54,10 @@ def load_component(component: Component, device: str) -> tuple[Any, int]:
     module.eval()
     module.requires_grad_(False)
     if component.prepared:
-        from sdflow.models.prepare import prepare
+        from sdflow.models.prepare import bytes_of, prepare
 
         prepare(module, component.prepared, getattr(torch, component.dtype))
+        return module, sum(bytes_of(it) for it in (*module.parameters(), *module.buffers()))
     return module, sum(it.nbytes for it in (*module.parameters(), *module.buffers()))
 
 

@@ -6,6 +6,7 @@ bare module stays the bare module to the bit.
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,7 +82,10 @@ def _inject(
     config = getattr(peft, _KINDS[first.kind])(target_modules=f"({targets})", **first.options)
     originals = {path: module.get_submodule(path) for path in group}
     try:
-        peft.inject_adapter_in_model(config, module, adapter_name=_NAME, low_cpu_mem_usage=True)
+        with warnings.catch_warnings():
+            # Of quantised layers it says that they cannot be merged, which is never done here.
+            warnings.filterwarnings("ignore", "TorchaoLoraLinear was instantiated without", UserWarning)
+            peft.inject_adapter_in_model(config, module, adapter_name=_NAME, low_cpu_mem_usage=True)
         made = {path: module.get_submodule(path) for path in group}
     finally:
         for path, original in originals.items():

@@ -16,7 +16,7 @@ def prepare(module: Any, words: tuple[str, ...], dtype: torch.dtype) -> None:
 
     Args:
         module: a UNet or a VAE of diffusers on its device.
-        words: of `fused-qkv`, `channels-last`, `float8-storage` and `compiled`.
+        words: of `fused-qkv`, `channels-last`, `int8-weights`, `float8-storage` and `compiled`.
         dtype: what it computes in.
     """
     for word in words:
@@ -24,12 +24,24 @@ def prepare(module: Any, words: tuple[str, ...], dtype: torch.dtype) -> None:
             module.fuse_qkv_projections()
         elif word == "channels-last":
             module.to(memory_format=torch.channels_last)
+        elif word == "int8-weights":
+            from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+            quantize_(module, Int8WeightOnlyConfig())
         elif word == "float8-storage":
             module.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
         elif word == "compiled":
             _compile(module)
         else:
             raise ValueError(word)
+
+
+def bytes_of(tensor: torch.Tensor) -> int:
+    """What a tensor takes; of a quantised one, what it is made of: its own `nbytes` are those before quantising."""
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    if flatten is None:
+        return tensor.nbytes
+    return sum(bytes_of(getattr(tensor, name)) for name in flatten()[0])
 
 
 def _compile(module: Any) -> None:

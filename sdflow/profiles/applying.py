@@ -108,6 +108,7 @@ def words_of(part: Component, profile: Profile) -> tuple[str, ...]:
     asked = {
         "fused-qkv": profile.fused_qkv and unet and not part.loras,
         "channels-last": profile.channels_last and part.role in _CONVOLUTIONAL,
+        "int8-weights": profile.int8_weights and unet,
         "float8-storage": profile.float8_storage and unet,
         "compiled": profile.compile and unet and not part.loras,
     }

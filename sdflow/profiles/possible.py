@@ -40,6 +40,18 @@ def _reasons(chosen: Chosen, device: Device) -> Iterator[tuple[str, str]]:
         yield "compile", missing
     if chosen.profile.float8_storage and device.type == "mps":
         yield "float8-storage", "Metal has no numbers of 8 bits"
+    if chosen.profile.int8_weights and (why := _against_int8(chosen, device)):
+        yield "int8-weights", why
+
+
+def _against_int8(chosen: Chosen, device: Device) -> str:
+    if not find_spec("torchao"):
+        return "the package torchao, which quantises, is not installed (pip install 'sdflow[quantization]')"
+    if chosen.profile.float8_storage:
+        return "float8-storage keeps the same weights in another way"
+    if device.type == "cuda" and chosen.profile.group_offload != "never":
+        return "group-offload has not been tried with quantised weights"
+    return "it has not been tried on Metal" if device.type == "mps" else ""
 
 
 def _missing_for_compile(device: Device) -> str:

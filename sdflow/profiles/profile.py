@@ -49,6 +49,9 @@ class Profile(BaseModel):
     float8_storage: bool = False
     """Keep the UNet's weights in 8 bits and compute in its precision: a quarter of float32, half of float16. Other
     pixels."""
+    int8_weights: bool = False
+    """Keep the weights of the UNet's linear layers as integers of 8 bits (torchao's int8 weight-only quantisation).
+    Convolutions stay as they are. Other pixels."""
     compile: bool = False
     """Compile the UNet's repeated blocks, for each size anew: up to minutes before the first step, faster steps. Not
     where LoRAs lie on it. Slightly other pixels."""

@@ -71,7 +71,7 @@ class Component:
     `bfloat16`; empty for components without weights). `parameters` and `bytes_as_loaded` come from the
     headers of the weight files. `part` names what is taken from a file that holds more than this component.
     `adapters` lie on the component in their order. `prepared` says what is done to the module once it is loaded, of
-    what can move bits: `fused-qkv`, `channels-last`, `float8-storage`, `compiled`.
+    what can move bits: `fused-qkv`, `channels-last`, `int8-weights`, `float8-storage`, `compiled`.
     """
 
     role: str

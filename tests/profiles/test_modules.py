@@ -87,6 +87,26 @@ def test_float8_takes_a_quarter_of_the_bytes(model: Model) -> None:
     assert 0.001 < far(predicted(unet), predicted(plain)) < 0.3
 
 
+def test_int8_weights_are_those_of_torchao(model: Model, tiny: Path) -> None:
+    quantization = pytest.importorskip(
+        "torchao.quantization", reason="the extra quantization is not installed"
+    )
+    from diffusers import UNet2DConditionModel
+
+    component = part(model, "unet", int8_weights=True)
+    unet, size = load_component(component, "cpu")
+    plain, whole = load_component(model.components["unet"], "cpu")
+    linear = [it.weight for it in plain.modules() if isinstance(it, torch.nn.Linear)]
+    rows = 5 * sum(it.shape[0] for it in linear)
+    assert size == whole - 3 * sum(it.numel() for it in linear) + scales, (
+        "a byte each, a float32 for each row"
+    )
+    assert 1e-4 < far(predicted(unet), predicted(plain)) < 0.05
+    theirs = UNet2DConditionModel.from_pretrained(str(tiny / "unet")).eval()
+    quantization.quantize_(theirs, quantization.Int8WeightOnlyConfig())
+    assert torch.equal(predicted(unet), predicted(theirs))
+
+
 def test_compiling_wraps_every_transformer_block(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
@@ -169,3 +189,20 @@ def test_everything_of_the_batch_is_split() -> None:
     assert [float(it["added"]["ids"]) for it in seen] == [0.0, 1.0]
     assert [float(it["residuals"][1]) for it in seen] == [0.0, 1.0]
     assert all(it["added"]["n"] == 7 and it["once"].shape == (5,) and it["flag"] is False for it in seen)
+
+
+def test_loras_on_int8_weights_are_those_on_what_the_integers_stand_for(model: Model, tmp_path: Path) -> None:
+    pytest.importorskip("torchao", reason="the extra quantization is not installed")
+    plain, component = model.components["unet"], part(model, "unet", int8_weights=True)
+    one, other = loaded(plain), loaded(component)
+    quantized = dict(other.named_parameters())
+    for name, weight in one.named_parameters():
+        if hasattr(quantized[name], "dequantize") and type(quantized[name]) is not torch.nn.Parameter:
+            weight.data = quantized[name].dequantize()
+    adapter, bare = lora_for(one, tmp_path), predicted(other)
+    with laid_on(one, [(load_lora(one, plain, adapter, "cpu"), 1.0)]):
+        expected = predicted(one)
+    with laid_on(other, [(load_lora(other, component, adapter, "cpu"), 1.0)]):
+        assert far(predicted(other), bare) > 1e-3, "it is felt"
+        assert far(predicted(other), expected) < 1e-4
+    assert torch.equal(predicted(other), bare), "and leaves no trace"

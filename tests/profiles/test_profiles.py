@@ -85,6 +85,7 @@ OTHER: dict[str, tuple[Profile, set[str]]] = {
     "channels last": (Profile(channels_last=True), {"sample", "image"}),
     "fused": (Profile(fused_qkv=True), {"sample", "image"}),
     "float8": (Profile(float8_storage=True), {"sample", "image"}),
+    "int8": (Profile(int8_weights=True), {"sample", "image"}),
     "compiled": (Profile(compile=True), {"sample", "image"}),
 }
 

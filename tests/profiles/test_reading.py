@@ -1,6 +1,7 @@
 """Which profile is meant, and what is wrong with a file: everything at once, each at its place."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,23 @@ def test_what_a_machine_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         refuse_impossible(chosen, CUDA)
     monkeypatch.setattr("sdflow.profiles.possible.find_spec", lambda _name: object())
     refuse_impossible(chosen, CUDA)
+
+
+def test_int8_weights_are_refused_where_they_do_not_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reason(device: Device, **settings: Any) -> str:
+        with pytest.raises(UserError) as caught:
+            refuse_impossible(Chosen(Profile(int8_weights=True, **settings), "mine", "--profile"), device)
+        (problem,) = caught.value.problems
+        assert (problem.code, problem.hint) == ("SDF609", "set int8-weights to false")
+        return problem.message
+
+    monkeypatch.setattr("sdflow.profiles.possible.find_spec", lambda _name: None)
+    assert "torchao" in reason(CPU)
+    monkeypatch.setattr("sdflow.profiles.possible.find_spec", lambda _name: object())
+    refuse_impossible(Chosen(Profile(int8_weights=True), "mine", "--profile"), CPU)
+    assert "float8-storage" in reason(CPU, float8_storage=True)
+    assert "group-offload" in reason(CUDA, group_offload="leaf")
+    assert "Metal" in reason(MPS)
 
 
 def test_what_means_nothing_here_is_known() -> None:
