@@ -98,9 +98,8 @@ def test_int8_weights_are_those_of_torchao(model: Model, tiny: Path) -> None:
     plain, whole = load_component(model.components["unet"], "cpu")
     linear = [it.weight for it in plain.modules() if isinstance(it, torch.nn.Linear)]
     rows = 5 * sum(it.shape[0] for it in linear)
-    assert size == whole - 3 * sum(it.numel() for it in linear) + scales, (
-        "a byte each, a float32 for each row"
-    )
+    expected = whole - 3 * sum(it.numel() for it in linear) + rows
+    assert size == expected, "a byte each; a float32 and a byte for each row"
     assert 1e-4 < far(predicted(unet), predicted(plain)) < 0.05
     theirs = UNet2DConditionModel.from_pretrained(str(tiny / "unet")).eval()
     quantization.quantize_(theirs, quantization.Int8WeightOnlyConfig())
