@@ -198,6 +198,7 @@ def test_loras_on_int8_weights_are_those_on_what_the_integers_stand_for(model: M
     for name, weight in one.named_parameters():
         if hasattr(quantized[name], "dequantize") and type(quantized[name]) is not torch.nn.Parameter:
             weight.data = quantized[name].dequantize()
+    assert far(predicted(one), predicted(loaded(plain))) > 1e-4, "the integers stand for other weights"
     adapter, bare = lora_for(one, tmp_path), predicted(other)
     with laid_on(one, [(load_lora(one, plain, adapter, "cpu"), 1.0)]):
         expected = predicted(one)
