@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Collection, Container, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -94,7 +95,9 @@ def read_use(
         return None
     label = os.path.normpath(os.path.join(os.path.dirname(outer.file), os.path.expanduser(text)))  # noqa: PTH111, PTH118, PTH120 - a label such as HEAD:a/b.yaml is no path
     path = outer.base / os.path.expanduser(text)  # noqa: PTH111 - a user that is not there stays as written
-    whole = path.resolve()
+    whole = _resolved(node, text, path, problems)
+    if whole is None:
+        return None
     if len(chain) > MAX_DEPTH:
         problems.append(_at(node, "SDF786", f"recipes in recipes go deeper than {MAX_DEPTH}", ("path",)))
         return None
@@ -105,7 +108,7 @@ def read_use(
             _at(node, "SDF781", f"these recipes use each other: {' → '.join(names)}", ("path",), hint)
         )
         return None
-    if not path.is_file():
+    if not whole.is_file():
         problems.append(_missing(node, text, path))
         return None
     first = path not in reader.files
@@ -224,11 +227,28 @@ def _wrong_fields(node: NodeTemplate, fields: Mapping[str, object]) -> Iterator[
         )
 
 
+def _resolved(node: NodeTemplate, text: str, path: Path, problems: list[Problem]) -> Path | None:
+    """The file without links; None where the system knows no such name or does not say, and why is noted."""
+    try:
+        whole = path.resolve()
+        whole.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a name that is too long, a NUL, links in a circle
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        shown = text if text.isprintable() else repr(text)
+        problems.append(_at(node, "SDF780", f"the recipe {shown} cannot be read: {said}", ("path",)))
+        return None
+    return whole
+
+
 def _missing(node: NodeTemplate, text: str, path: Path) -> Problem:
-    near = nearest(path.name, [it.name for it in path.parent.iterdir()]) if path.parent.is_dir() else None
+    if not text.strip():
+        return _at(node, "SDF780", "the path of the recipe is empty", ("path",), "write the name of its file")
+    near = None
+    with suppress(OSError):  # a folder that cannot be listed
+        near = nearest(path.name, [it.name for it in path.parent.iterdir() if it.is_file()])
     hint = (
         f"did you mean {Path(text).with_name(near).as_posix()}?"
-        if near
+        if near and Path(text).name
         else "paths start from the recipe's folder"
     )
     what = "is a folder" if path.is_dir() else "is no file" if path.exists() else "does not exist"

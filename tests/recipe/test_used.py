@@ -207,6 +207,11 @@ def problems(folder: Path) -> tuple[Problem, ...]:
 
 MISTAKES = {
     "no file": ("parts/inner.yaml", "parts/iner.yaml", "SDF780", "parts/inner.yaml"),
+    "empty path": ("path: parts/inner.yaml", 'path: ""', "SDF780", "empty"),
+    "folder": ("path: parts/inner.yaml", "path: .", "SDF780", "is a folder"),
+    "NUL in the path": ("path: parts/inner.yaml", 'path: "in\\0er.yaml"', "SDF780", "null byte"),
+    "long path": ("path: parts/inner.yaml", f"path: {'a' * 300}.yaml", "SDF780", "too long"),
+    "links in a circle": ("path: parts/inner.yaml", "path: circle.yaml", "SDF780", "circle.yaml"),
     "itself": ("parts/inner.yaml", "outer.yaml", "SDF781", "outer.yaml → outer.yaml"),
     "path of a param": ("path: parts/inner.yaml", "path: $params.most", "SDF782", ""),
     "no path": ("    path: parts/inner.yaml\n", "", "SDF203", ""),
@@ -233,6 +238,7 @@ def test_a_mistake_in_the_outer_recipe_is_one_problem_at_its_place(folder: Path,
     text = OUTER.replace("  two:", '  model: {type: load-model, source: "builtin:tiny"}\n  two:')
     assert before in text
     (folder / "outer.yaml").write_text(text.replace(before, after, 1))
+    (folder / "circle.yaml").symlink_to("circle.yaml")
     found = problems(folder)
     assert [it.code for it in found] == [code]
     assert said in f"{found[0].message} {found[0].hint}"
