@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -29,8 +30,8 @@ _SETTINGS: dict[str, str] = {
     "denoise-slicing": "denoise-slicing: always",
     "channels-last": "channels-last: true",
     "float8-storage": "float8-storage: true",
-}
-"""Single settings, beside the profiles that come along."""
+} | ({"int8-weights": "int8-weights: true"} if find_spec("torchao") else {})
+"""Single settings, beside the profiles that come along; the last needs the extra quantization."""
 
 _CHILD = """
 import json, sys, time

@@ -4,19 +4,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 
 from sdflow.diffusion.item_by_item import ItemByItem
 from sdflow.models.load import load_component
 from sdflow.models.load_lora import load_lora
 from sdflow.models.lora_layers import laid_on
 from sdflow.models.offload import offload_by_group
+from sdflow.pictures.likeness import psnr
 from sdflow.profiles.applying import prepared
 from sdflow.profiles.profile import Profile
 from sdflow.values import Adapter, Component, Location, Model, WeightFile
+from sdflow.workflow import Session, Settings
 from tests.models.lora import as_peft, random_factors, write
-from tests.nodes.workbench import Workbench, text_to_image
+from tests.nodes.workbench import Workbench, edited, text_to_image
 
 LAYER = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
 
@@ -104,6 +108,32 @@ def test_int8_weights_are_those_of_torchao(model: Model, tiny: Path) -> None:
     theirs = UNet2DConditionModel.from_pretrained(str(tiny / "unet")).eval()
     quantization.quantize_(theirs, quantization.Int8WeightOnlyConfig())
     assert torch.equal(predicted(unet), predicted(theirs))
+
+
+def test_int8_weights_draw_nearly_the_same_picture(tmp_path: Path) -> None:
+    """A trained model, from the recipe to the file; without the setting its key is that without a profile."""
+    pytest.importorskip("torchao.quantization", reason="the extra quantization is not installed")
+    (tmp_path / "int8.yaml").write_text("int8-weights: true\n")
+    nodes = edited(
+        text_to_image("builtin:toybox"),
+        {
+            "text": {"prompt": "a castle in the snow"},
+            "noise": {"width": 128, "height": 128},
+            "sample": {"steps": 6},
+        },
+    )
+    keys, pictures = [], []
+    for profile in (None, str(tmp_path / "int8.yaml")):
+        bench = Workbench(tmp_path / "bench")
+        bench.session = Session(Settings(device="cpu", cache=tmp_path / "cache", profile=profile))
+        result = bench.run(nodes, {"a.png": "$image"})
+        plan = result.prepared.plan
+        keys.append(plan.keys[plan.graph.names["", "sample"]].key)
+        with Pillow.open(result.files["a.png"]) as picture:
+            pictures.append(np.asarray(picture))
+    assert keys[0] != keys[1]
+    assert not np.array_equal(*pictures)
+    assert psnr(*pictures) > 38
 
 
 def test_compiling_wraps_every_transformer_block(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
