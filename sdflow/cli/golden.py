@@ -1,6 +1,7 @@
 """`sdflow golden`: reference pictures in the repository, and whether recipes still make them."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ from sdflow.cli.tables import paint
 from sdflow.problems import Problem, UserError
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """`nan` is in every range for click, and neither it nor `inf` can be written into a golden."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no finite number.")
+    return value
 
 
 @click.group()
@@ -33,9 +41,15 @@ def command() -> None:
     help="Keep pictures at this size at most; by default 256, or what the golden says.",
 )  # fmt: skip
 @click.option(
-    "--psnr", type=float, metavar="DB", help="How alike pictures have to be in other numerics classes, in dB."
+    "--psnr",
+    type=click.FloatRange(0),
+    callback=_finite,
+    metavar="DB",
+    help="How alike pictures have to be in other numerics classes, in dB.",
 )
-@click.option("--ssim", type=float, metavar="0…1", help="The same, by structure.")
+@click.option(
+    "--ssim", type=click.FloatRange(0, 1), callback=_finite, metavar="0…1", help="The same, by structure."
+)  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def record(  # noqa: PLR0917 - click calls by name
     recipes: tuple[Path, ...],

@@ -1,7 +1,8 @@
 """What commands do with goldens once they are made: write them, or make a page of what came of them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from sdflow.cli.golden_words import (
     class_words,
@@ -14,7 +15,7 @@ from sdflow.cli.units import size
 from sdflow.golden.check import Checked, Recorded
 from sdflow.golden.compare import Verdict
 from sdflow.golden.frames import difference_maps, to_png
-from sdflow.golden.record import write_golden
+from sdflow.golden.record import says_other, write_golden
 from sdflow.golden.reference import FILE
 from sdflow.pages.golden import Figure, OutputCard, RecipeSection, golden_page
 from sdflow.problems import problem
@@ -32,15 +33,24 @@ def written(made: Recorded, *, update: bool) -> str:
     if not made.news and not refreshed:
         return f"{file} is up to date"
     if made.before is not None and not update:
-        changed = _changed(made)
-        hint = "look with `sdflow golden verify`; `sdflow golden record --update` replaces it"
-        raise problem("SDF764", f"{file} says something else{': ' if changed else ''}{changed}", hint=hint)
+        if says_other(made.draft, made.before):
+            changed = _changed(made)
+            hint = "look with `sdflow golden verify`; `sdflow golden record --update` replaces it"
+            raise problem(
+                "SDF764", f"{file} says something else{': ' if changed else ''}{changed}", hint=hint
+            )
+        write_golden(replace(made.draft, golden=made.before), made.before, made.folder)
+        return f"{file}: {_pictures(made.draft.pictures)} made again"
     write_golden(made.draft, made.before, made.folder)
     count, pictures = len(made.draft.golden.outputs), made.draft.pictures
     what = f"{count} output{'s' * (count != 1)}"
     if pictures:
-        what += f", {len(pictures)} picture{'s' * (len(pictures) != 1)} of {size(sum(map(len, pictures.values())))}"
+        what += f", {_pictures(pictures)} of {size(sum(map(len, pictures.values())))}"
     return f"{file} {'written' if made.before is None else 'changed'}: {what}"
+
+
+def _pictures(pictures: Mapping[str, bytes]) -> str:
+    return f"{len(pictures)} picture{'s' * (len(pictures) != 1)}"
 
 
 def golden_page_of(found: Sequence[Checked]) -> str:

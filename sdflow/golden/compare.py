@@ -128,7 +128,7 @@ def _reference(file: Path, count: int, *, needed: bool) -> "Frames | None":
     if file.is_file():
         return from_png(file, count)
     if needed:
-        hint = "put it back from git, or record it anew with `sdflow golden record --update`"
+        hint = "put it back from git, or make it again with `sdflow golden record`"
         raise problem(
             "SDF763", f"{file} is not there, and without it there is nothing to compare with", hint=hint
         )

@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sdflow.golden.frames import picture_name, shrunk, to_png
+from sdflow.golden.frames import from_png, picture_name, shrunk, to_png
 from sdflow.golden.made import Made
 from sdflow.golden.reference import FILE, Expected, Golden
 from sdflow.golden.text import golden_text, parse_golden
 from sdflow.pictures.atomic import write_atomically
-from sdflow.problems import problem
+from sdflow.problems import UserError, problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,18 @@ def draft(settings: Golden, before: Golden | None, folder: Path, made: Iterable[
         )
         same = was is not None and was.digest == one.digest and was.picture == name
         same = same and before is not None and before.longest_side == settings.longest_side
-        if name and one.frames is not None and not (same and (folder / name).is_file()):
+        if name and one.frames is not None and not (same and _is_picture(folder / name)):
             pictures[name] = to_png(shrunk(one.frames, settings.longest_side))
     return Draft(replace(settings, outputs=outputs), pictures)
 
 
 def is_news(made: Draft, before: Golden | None) -> bool:
-    """Whether it says something else than the one before, but for the numerics class that it was made in."""
-    if before is None or made.pictures:
-        return True
+    """Whether there is something to write: it says something else than the one before, or pictures are not there."""
+    return before is None or bool(made.pictures) or says_other(made, before)
+
+
+def says_other(made: Draft, before: Golden) -> bool:
+    """Whether the file says something else than before, but for the class; else only lost pictures are made again."""
     return _without_class(made.golden) != _without_class(before)
 
 
@@ -84,6 +87,15 @@ def write_golden(made: Draft, before: Golden | None, folder: Path) -> None:
 def _without_class(golden: Golden) -> Golden:
     outputs = {path: replace(expected, precision="") for path, expected in golden.outputs.items()}
     return replace(golden, numerics={}, outputs=outputs)
+
+
+def _is_picture(file: Path) -> bool:
+    """Whether a picture is there, whole."""
+    try:
+        from_png(file, 1)
+    except UserError:
+        return False
+    return True
 
 
 def _remove(folder: Path, name: str) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sdflow.problems import problem
+
 FOLDER = ".golden"
 FILE = "golden.yaml"
 LONGEST_SIDE = 256
@@ -75,5 +77,11 @@ class Golden:
 
 
 def golden_folder(recipe: Path) -> Path:
-    """Where the golden of a recipe is: `portrait.golden/` beside `portrait.yaml`."""
+    """Where the golden of a recipe is: `portrait.golden/` beside `portrait.yaml`.
+
+    Raises:
+        UserError: SDF100, it is a folder.
+    """
+    if recipe.is_dir():
+        raise problem("SDF100", f"{recipe} is a folder", hint="give the recipe's file")
     return recipe.with_suffix(FOLDER)

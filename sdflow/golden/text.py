@@ -48,7 +48,7 @@ def parse_golden(text: str, file: str) -> Golden:
     if not isinstance(value, dict) or "sdflow-golden" not in value:
         raise _damaged(file, "there is no sdflow-golden in it")
     if value["sdflow-golden"] != FORMAT:
-        hint = "upgrade sdflow, or record it anew with `sdflow golden record --update`"
+        hint = "upgrade sdflow, or remove it and make it anew with `sdflow golden record`"
         message = f"{file} has format {value['sdflow-golden']}, this sdflow reads {FORMAT}"
         raise problem("SDF762", message, hint=hint)
     try:
@@ -136,5 +136,5 @@ def _refuse_others(value: Mapping[str, object], known: set[str]) -> None:
 
 
 def _damaged(file: str, why: str) -> UserError:
-    hint = "mend it, or record it anew with `sdflow golden record --update`"
+    hint = "mend it, take it from git, or remove it and make it anew with `sdflow golden record`"
     return problem("SDF761", f"{file} is no golden: {why}", hint=hint)

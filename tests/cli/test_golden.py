@@ -85,6 +85,52 @@ def test_recording_again_changes_nothing_and_other_pictures_need_a_word(sdflow: 
     assert files(golden) != before
 
 
+@pytest.mark.parametrize("left", [None, b"", "half"])
+def test_a_picture_that_is_lost_or_damaged_is_made_again_and_nothing_else(
+    sdflow: Sdflow, golden: Path, left: bytes | str | None
+) -> None:
+    picture, text = golden / "sum-5.png", golden / "golden.yaml"
+    text.write_text(text.read_text().replace("device: cpu", "device: cuda"))
+    before = files(golden)
+    if left is None:
+        picture.unlink()
+    else:
+        picture.write_bytes(left if isinstance(left, bytes) else picture.read_bytes()[:40])
+    answer = sdflow("golden", "record", "sum.yaml", "-q")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("sum.golden/golden.yaml: 1 picture made again")
+    assert files(golden) == before
+
+
+@pytest.mark.parametrize("tolerance", ["--psnr=nan", "--psnr=inf", "--psnr=-3", "--ssim=nan", "--ssim=7"])
+def test_no_golden_is_written_that_could_not_be_read_or_met(
+    sdflow: Sdflow, tmp_path: Path, tolerance: str
+) -> None:
+    answer = sdflow("golden", "record", "sum.yaml", "-q", tolerance)
+    assert answer.code == 2
+    assert tolerance[:6] in answer.err
+    assert not (tmp_path / "sum.golden").exists()
+
+
+@pytest.mark.parametrize("command", ["record", "verify"])
+def test_a_folder_is_no_recipe(sdflow: Sdflow, golden: Path, command: str) -> None:
+    for name in (".", "sum.golden"):
+        answer = sdflow("golden", command, name, "-q")
+        assert (answer.code, answer.err.splitlines()[0]) == (2, f"SDF100 {name} is a folder")
+
+
+def test_a_golden_that_cannot_be_read_is_not_replaced(sdflow: Sdflow, golden: Path) -> None:
+    """Its options and tolerances would be lost, so the advice is never to replace it with --update."""
+    (golden / "golden.yaml").write_text("sdflow-golden: 1\ntolerance: {psnr: lots}\n")
+    before = files(golden)
+    answer = sdflow("golden", "record", "sum.yaml", "-q", "--update")
+    assert answer.code == 2
+    assert "psnr is no number" in answer.err
+    assert "take it from git" in answer.err
+    assert "--update" not in answer.err
+    assert files(golden) == before
+
+
 def test_tolerances_stay_when_it_is_recorded_anew(sdflow: Sdflow, golden: Path) -> None:
     file = golden / "golden.yaml"
     text = (
