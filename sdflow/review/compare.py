@@ -110,7 +110,10 @@ def compare(
     second, later = _planned(session, after, new, memory)
     if second is None or mistakes:
         same = {it.message for it in mistakes} == {it.message for it in later}
-        return replace(written, unknown=() if same else (*mistakes, *later))
+        if same:  # what hinders both versions is only worth a word where there is a change to judge
+            changed = written.nodes or written.outputs or written.cells
+            return replace(written, unknown=later if changed else ())
+        return replace(written, unknown=(*mistakes, *later))
     again = reruns(first, second, called(second.plan.graph).__getitem__)
     stays = _staying(first, second, {rerun.name for rerun in again})
     return replace(written, reruns=again, stays=stays, before=first, after=second)

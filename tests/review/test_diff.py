@@ -178,6 +178,21 @@ def test_an_invalid_first_version_is_told_and_the_second_is_all_new(scratch: Scr
     assert runs(it) == {"one", "two", "sum", "top"}
 
 
+def test_what_hinders_both_versions_is_told_where_something_changed(scratch: Scratch) -> None:
+    """A model that is not here: fields can be compared, and what runs cannot be told."""
+    nodes = {
+        "model": {"type": "load-model", "source": "./gone"},
+        "text": {"type": "encode-prompt", "model": "$model", "prompt": "a fox"},
+    }
+    recipe: Recipe = {"nodes": nodes, "outputs": {"{name}.png": "$text"}}
+    scratch.commit({"a.yaml": recipe})
+    scratch.write("a.yaml", changed(recipe, "text", prompt="a wolf"))
+    found = scratch.diff()
+    assert [it.message for it in found["a.yaml"].unknown] == ["there is no folder `./gone`"]
+    scratch.write("a.yaml", {**recipe, "description": "only words"})
+    assert "a.yaml" not in scratch.diff()
+
+
 def test_an_invalid_second_version_is_a_mistake(scratch: Scratch) -> None:
     scratch.write("sum.yaml", changed(SUM, "top", plus="much"))
     with pytest.raises(UserError, match=r"sum\.yaml"):
