@@ -101,7 +101,7 @@ class _Level:
         found.problems += into_another(nodes, outputs, ports)
         linker = Linker(ports, unsure, found.problems, self.unknown_at)
         found.nodes = [linker.node(node) for node in found.nodes] if ports else found.nodes
-        found.claims = tuple(linker.claim(claim) for claim in found.claims)
+        found.claims = tuple(led for claim in found.claims if (led := linker.claim(claim)) is not None)
         found.inside = ports
         found.defaults = dict(self._defaults(linker))
         found.outputs = [it for output in outputs if (it := linker.output(output)) is not None]

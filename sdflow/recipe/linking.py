@@ -35,10 +35,10 @@ class Linker:
 
         return template_of(spec, {name: replaced(value, (name,), change) for name, value in fields.items()})
 
-    def claim(self, claim: Claim) -> Claim:
-        """What a param says of an output, led on."""
-        found = self._found(claim.ref)
-        return replace(claim, ref=found) if isinstance(found, Ref) else claim
+    def claim(self, claim: Claim) -> Claim | None:
+        """What a param says of an output, led on; None where what it leads to cannot be known."""
+        ref = self.ref(claim.ref, claim.position, claim.node or None)
+        return None if ref is None else replace(claim, ref=ref)
 
     def output(self, output: Output) -> Output | None:
         """An output, led on; None where what it leads to cannot be known."""

@@ -246,6 +246,18 @@ def test_a_mistake_in_the_outer_recipe_is_one_problem_at_its_place(folder: Path,
     assert found[0].position.file.endswith("outer.yaml")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "code"), [("inner", "iner", "SDF780"), ("plus: $p", "plis: $p", "SDF131")]
+)
+def test_what_is_given_on_by_a_recipe_that_cannot_be_used_is_no_second_mistake(
+    folder: Path, before: str, after: str, code: str
+) -> None:
+    text = OUTER.replace(before, after, 1)
+    four = "  four: {type: recipe, path: parts/inner.yaml, params: {other: $three}}\noutputs:\n"
+    (folder / "outer.yaml").write_text(text.replace("outputs:\n", f'{four}  "four.png": $four\n'))
+    assert [it.code for it in problems(folder)] == [code]
+
+
 INSIDE = {
     "field": ("value: $params.value}", "valu: 1}", "SDF202"),
     "reference": ("$sum.double", "$som.double", "SDF206"),
