@@ -78,6 +78,13 @@ class FineAutoencoder(Part):
     fit: Fit
 
 
+class Piece(Part):
+    """The side of pieces of latents, up to a part of the time."""
+
+    until: float = Field(gt=0, le=1)
+    side: int = Field(ge=8, le=64, multiple_of=8)
+
+
 class Upscaler(Prompted):
     """A UNet of seven channels that paints a picture at four times its size.
 
@@ -89,7 +96,8 @@ class Upscaler(Prompted):
         attends: at which levels it attends to the prompt.
         head: channels of a head of attention.
         noise: the highest level of noise on the small picture, of 1,000.
-        side: of the pieces of latents that it learns from.
+        batch: pieces of the first size in each step; of larger ones as many as have the same area.
+        pieces: of latents that it learns from, the last ones whole: in a piece, norms see another picture.
         autoencoder: to its latents.
     """
 
@@ -100,7 +108,7 @@ class Upscaler(Prompted):
     attends: tuple[bool, ...]
     head: int
     noise: int = Field(ge=1, le=1_000)
-    side: int = Field(ge=8, le=64, multiple_of=8)
+    pieces: tuple[Piece, ...] = Field(min_length=1)
     autoencoder: FineAutoencoder
 
 

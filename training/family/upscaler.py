@@ -60,7 +60,7 @@ class TrainedUpscaler(TrainedOnToybox):
 
     def __init__(self, settings: Upscaler, lesson: Lesson, small: Path) -> None:
         super().__init__(settings, lesson)
-        self.pieces, self._path = settings, small
+        self.upscaler, self._path = settings, small
         self.unet = build_upscaler(settings, prompt_width(lesson.toybox))
         self._small = torch.empty(0)
         self._alphas = DDPMScheduler(**BETAS).alphas_cumprod
@@ -84,9 +84,10 @@ class TrainedUpscaler(TrainedOnToybox):
 
     def batch(self, chance: Chance, progress: float) -> tuple[Tensor, ...]:
         """Random pieces, and what their whole scene is called."""
-        count, side = self.settings.batch, self.pieces.side
-        chosen = self.chosen(chance)
-        held = self._latents[0]
+        held, pieces = self._latents[0], self.upscaler.pieces
+        side = next((it.side for it in pieces if progress < it.until), pieces[-1].side)
+        count = max(1, self.settings.batch * pieces[0].side ** 2 // side**2)
+        chosen = chance.integers(len(held.means), count)
         top, left = (chance.integers(held.means.shape[-1] - side + 1, count, 1) for _ in range(2))
         along = torch.arange(side, device=chance.device)
         rows, columns = (top + along)[:, None, :, None], (left + along)[:, None, None, :]
@@ -95,7 +96,7 @@ class TrainedUpscaler(TrainedOnToybox):
         means, deviations = held.means[where].float(), held.deviations[where].float()
         latent = (means + deviations * chance.normal(*means.shape)) * self.scale
         small = self._small[chosen.view(-1, 1, 1, 1), planes[:, :3], rows, columns]
-        levels = chance.integers(self.pieces.noise, count)
+        levels = chance.integers(self.upscaler.noise, count)
         small = _noisy(small, chance.normal(*small.shape), self._alphas[levels])
         timesteps, noise = chance.integers(1_000, count), chance.normal(*latent.shape)
         alphas = self._alphas[timesteps]
