@@ -113,6 +113,11 @@ BUILTINS: Mapping[str, Builtin] = {
         "toybox for parts of a picture: it is shown the mask and what is around it",
         dict.fromkeys(("vae", "text_encoder", "tokenizer", "scheduler"), "toybox"),
     ),
+    "toybox-x4": Shipped(
+        _SHIPPED / "toybox-x4",
+        "an upscaler: scenes of 64×64 pixels become 256×256, guidance 1",
+        dict.fromkeys(("text_encoder", "tokenizer"), "toybox"),
+    ),
     "toybox-canny": Shipped(
         _SHIPPED / "toybox-canny", "a ControlNet of edges for toybox, for load-controlnet", kind="ControlNet"
     ),
