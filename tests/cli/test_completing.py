@@ -34,7 +34,7 @@ def test_recipes_that_sdflow_brings(complete: Complete) -> None:
 
 
 def test_node_types(complete: Complete) -> None:
-    assert complete("nodes de") == ["denoise", "decode"]
+    assert complete("nodes de") == ["detect-pose", "denoise", "decode"]
 
 
 @pytest.mark.parametrize("line", ["run sum.yaml --to t", "plan sum.yaml --force t", "explain sum.yaml t"])
