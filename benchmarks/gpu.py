@@ -130,7 +130,7 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def measured(bench: Bench, compiled: bool, pairs: int) -> dict[str, Json]:  # noqa: FBT001
+def measured(bench: Bench, compiled: bool, pairs: int) -> dict[str, Json]:
     """Everything, for one way to run the UNet."""
     rate = matmul_rate(bench.device, bench.dtype, bench.size.matmul)
     unet = torch.compile(bench.unet) if compiled else bench.unet

@@ -56,7 +56,7 @@ def sleeping_unet(seconds: float) -> Iterator[None]:
 
     before = UNet2DConditionModel.forward
 
-    def forward(self: object, sample: Any, *arguments: object, **options: object) -> tuple[Any]:  # noqa: ARG001 - as the UNet's
+    def forward(self: object, sample: Any, *arguments: object, **options: object) -> tuple[Any]:  # noqa: ARG001  # the UNet's own
         time.sleep(seconds)
         return (sample * 0.1,)
 
@@ -92,7 +92,7 @@ def taken(session: Session, composition: Composition, save_every: float) -> Take
         result = session.run(composition, Wishes(to=("sample",), force=("sample",)))
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
     finally:
-        session.results.begin = begin  # type: ignore[method-assign]
+        session.results.begin = begin  # type: ignore[method-assign]  # as above
     if result.failed or len(result.outcome.ran) != 1:
         raise RuntimeError("the denoise alone was to run")
     return Taken(wall, processor, len(kept), max(kept, default=0))

@@ -21,19 +21,19 @@ Fields: TypeAlias = dict[str, dict[str, Any]]
 class Make(Node, type="make", version=1):
     """A number."""
 
-    outputs = {"image": "Image"}  # noqa: RUF012 - a class fact of node types
+    outputs = {"image": "Image"}
 
     value: int = Field(1, ge=0)
     scale: float = 1.0
 
-    def infer(self, facts: Facts) -> Mapping[str, ImageSpec]:  # noqa: ARG002
+    def infer(self, facts: Facts) -> Mapping[str, ImageSpec]:
         return {"image": ImageSpec(1, 1, 1)}
 
 
 class Add(Node, type="add", version=1):
     """The sum of numbers."""
 
-    outputs = {"image": "Image"}  # noqa: RUF012 - a class fact of node types
+    outputs = {"image": "Image"}
     lane = "device"
     numeric = True
 
@@ -41,7 +41,7 @@ class Add(Node, type="add", version=1):
     plus: int = Field(0, ge=0)
     scale: float = 1.0
 
-    def infer(self, facts: Facts, of: tuple[ImageSpec, ...]) -> Mapping[str, ImageSpec]:  # noqa: ARG002
+    def infer(self, facts: Facts, of: tuple[ImageSpec, ...]) -> Mapping[str, ImageSpec]:
         return {"image": of[0]}
 
 
@@ -92,7 +92,7 @@ def composed(fields: Fields) -> Composition:
 class NoPlaces:
     """The marks of a recipe that was never a text."""
 
-    def at(self, path: object, *, key: bool = False) -> Position | None:  # noqa: ARG002
+    def at(self, path: object, *, key: bool = False) -> Position | None:
         return None
 
 

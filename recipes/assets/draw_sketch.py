@@ -3,7 +3,6 @@
 Run it as `python draw_sketch.py`; it needs Pillow alone and paints the same picture every time. Every stroke
 is a bundle of bristles, each a line with a colour and a path a little of its own.
 """
-# ruff: noqa: INP001
 
 import math
 import random
@@ -23,7 +22,7 @@ class Canvas:
     """A sheet and a brush; lengths are in pixels of the finished picture."""
 
     def __init__(self, paper: Colour, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311  # no secret is drawn
+        self.random = random.Random(seed)  # no secret is drawn
         self.picture = Image.new("RGB", (WIDTH * FINENESS, HEIGHT * FINENESS), paper)
         self.draw = ImageDraw.Draw(self.picture)
 
@@ -89,7 +88,7 @@ def mountains(canvas: Canvas) -> None:
     mountain(canvas, (662, 168), 165, 322, (124, 120, 132), (80, 84, 106), snow=0.24)
 
 
-def mountain(  # noqa: PLR0917
+def mountain(
     canvas: Canvas, peak: Point, half: float, foot: float, lit: Colour, shaded: Colour, *, snow: float
 ) -> None:
     """One peak, painted downwards; the sun stands at its right."""

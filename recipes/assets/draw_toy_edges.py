@@ -2,7 +2,6 @@
 
 Run it as `python draw_toy_edges.py`; it needs Pillow alone.
 """
-# ruff: noqa: INP001
 
 from pathlib import Path
 
